@@ -1,0 +1,75 @@
+//! Locust `_stats_history.csv`: one row a second.
+//!
+//! Beside the stats CSV it gives what that one lacks: users, start and duration. Alone it gives the totals of its last
+//! rows. The plain percentile and `Requests/s` columns are a sliding window of about ten seconds and are not used; the
+//! `Total …` columns are cumulative, so the last row counts and nothing is ever summed.
+
+use std::collections::BTreeMap;
+
+use super::locust_stats::{Row, SUFFIXES, Table, step};
+use super::{Confidence, Format, Gives, ParseError, Part, Source};
+use crate::artifact::Head;
+use crate::run::metric::Metric;
+use crate::run::recorder::Recorder;
+
+pub(super) static HISTORY: Format = Format {
+    id: "locust-history",
+    tool: "Locust",
+    title: "stats history CSV (`NAME_stats_history.csv`)",
+    versions: "0.14 to 2.47",
+    gives: Gives { percentiles: "p50 of the totals", failures: true, users: true, time: true },
+    part: Part::Companion { rank: 2, suffixes: SUFFIXES },
+    sniff,
+    parse,
+};
+
+fn sniff(head: &Head) -> Confidence {
+    let header = head.first_line().to_ascii_lowercase();
+    Confidence::certain_if(["timestamp", "user count", "total request count"].iter().all(|word| header.contains(word)))
+}
+
+fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
+    let mut table = Table::open(source)?;
+    let alone = recorder.is_empty();
+    recorder.tool("Locust");
+    let (timestamp, users, name) = (table.need(&["timestamp"])?, table.need(&["user count"])?, table.need(&["name"])?);
+    let method = table.find(&["type"]);
+    let mut last_rows: BTreeMap<(String, String), Row> = BTreeMap::new();
+    while let Some(row) = table.next_row()? {
+        if let Some(seconds) = table.number(&row, timestamp)? {
+            recorder.spans(seconds * 1e3, seconds * 1e3);
+        }
+        recorder.users(table.number(&row, users)?.unwrap_or(0.0));
+        if alone {
+            let key = |at| row.text(at).unwrap_or_default().to_owned();
+            last_rows.insert((method.map(key).unwrap_or_default(), key(name)), row);
+        }
+    }
+    for ((method, name), row) in &last_rows {
+        record(&table, row, method, name, recorder)?;
+    }
+    Ok(())
+}
+
+/// The cumulative figures of an endpoint's last row.
+fn record(table: &Table<'_>, row: &Row, method: &str, name: &str, recorder: &mut Recorder) -> Result<(), ParseError> {
+    let requests = table.count(row, table.need(&["total request count"])?)?;
+    let failures = table.count(row, table.need(&["total failure count"])?)?;
+    let is_total = method.is_empty() && name == "Aggregated";
+    let draft = if is_total { recorder.total() } else { recorder.endpoint(Some(method), name) };
+    draft.requests(requests).failures(failures);
+    let figures = [
+        ("total median response time", Metric::LatencyP50),
+        ("total average response time", Metric::LatencyMean),
+        ("total min response time", Metric::LatencyMin),
+        ("total max response time", Metric::LatencyMax),
+    ];
+    for (column, metric) in figures {
+        let value = table.find(&[column]).map(|at| table.number(row, at)).transpose()?.flatten();
+        if requests > 0 && let Some(value) = value {
+            let step = if metric == Metric::LatencyP50 { step(value) } else { 0.0 };
+            draft.reported(metric, value, Some(step));
+        }
+    }
+    Ok(())
+}

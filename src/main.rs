@@ -1,0 +1,3 @@
+//! loadgate, the program.
+
+fn main() {}

@@ -1,0 +1,259 @@
+//! What the user allows: rules, limits and what to do about new, missing and accepted things.
+//!
+//! Parsed and checked once (see `settings`); from then on plain data. SPEC section 4 is the contract.
+
+use globset::{GlobBuilder, GlobMatcher};
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::run::metric::{Direction, Metric};
+
+/// How rows are decided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Gate {
+    /// Evidence where a row has three comparable baseline runs, `critical` limits below that.
+    #[default]
+    Auto,
+    /// Evidence at any depth.
+    Evidence,
+    /// Limits only.
+    Plain,
+}
+
+/// Everything the judge needs to know of the user's wishes.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// How rows are decided.
+    pub gate: Gate,
+    /// In order; a later rule wins over an earlier one for the same endpoint and metric.
+    pub rules: Vec<Rule>,
+    /// Known regressions.
+    pub accepted: Vec<Acceptance>,
+    /// An endpoint of the baseline that the current run lacks.
+    pub missing: Presence,
+    /// An endpoint of the current run that the baseline lacks.
+    pub new: Presence,
+}
+
+/// What to make of an endpoint that stands on one side only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Presence {
+    /// Not mentioned.
+    Ignore,
+    /// A row, no effect (the default for `new`).
+    Report,
+    /// A row, and the suite is at least `warn` (the default for `missing`).
+    Warn,
+    /// A row, and the suite fails.
+    Fail,
+}
+
+/// One rule: a metric, the endpoints it speaks about, and what is allowed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Rule {
+    /// Glob over `METHOD name`; `None` speaks about every endpoint, but not about `(total)`.
+    pub endpoint: Option<Pattern>,
+    /// The metric.
+    pub metric: Metric,
+    /// The smallest change that matters.
+    pub limit: Option<Limit>,
+    /// A change so large that a thin baseline is enough.
+    pub critical: Option<Limit>,
+    /// The least absolute change that counts, in the metric's unit.
+    pub floor: Option<f64>,
+    /// What the first failures of an endpoint that had none mean.
+    pub from_zero: Option<FromZero>,
+    /// Budget: never above, in the metric's unit.
+    pub max: Option<f64>,
+    /// Budget: never below, in the metric's unit.
+    pub min: Option<f64>,
+    /// Which way is better, where the rule says so (custom metrics).
+    pub direction: Option<Direction>,
+    /// Where the rule stands; `None` for the shipped ones.
+    pub place: Option<Place>,
+}
+
+impl Rule {
+    /// A rule about `metric` of every endpoint that allows anything.
+    pub fn about(metric: Metric) -> Self {
+        Self {
+            endpoint: None,
+            metric,
+            limit: None,
+            critical: None,
+            floor: None,
+            from_zero: None,
+            max: None,
+            min: None,
+            direction: None,
+            place: None,
+        }
+    }
+
+    /// Which way is better for the metric under this rule.
+    pub fn direction(&self) -> Direction {
+        self.direction.unwrap_or_else(|| self.metric.direction())
+    }
+
+    /// Whether the rule compares with a baseline (it may be a budget too, or only that).
+    pub fn compares(&self) -> bool {
+        self.limit.is_some() || self.critical.is_some()
+    }
+
+    /// Whether the rule speaks about the endpoint shown as `label`. `(total)` must be named.
+    pub fn covers(&self, label: &str) -> bool {
+        match &self.endpoint {
+            Some(pattern) => pattern.matches(label),
+            None => label != crate::run::TOTAL,
+        }
+    }
+}
+
+/// A change in the metric's bad direction.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// Share of the baseline: 0.1 is 10 %.
+    Relative(f64),
+    /// Difference in the metric's unit: ms, per second, or a ratio for rates (0.005 is 0.5 points).
+    Absolute(f64),
+}
+
+/// What failures after a clean baseline mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FromZero {
+    /// The row fails (under evidence: if it is no accident).
+    Fail,
+    /// The row warns.
+    Warn,
+    /// Nothing beyond the limits.
+    Ignore,
+}
+
+/// A regression that people have agreed to live with.
+#[derive(Debug, Clone, Serialize)]
+pub struct Acceptance {
+    /// Glob over `METHOD name`.
+    pub endpoint: Pattern,
+    /// The metric.
+    pub metric: Metric,
+    /// The ceiling: a larger change fails all the same.
+    pub up_to: Limit,
+    /// Why, for the reader of the report.
+    pub reason: String,
+    /// Last day on which it holds.
+    pub until: Option<Date>,
+    /// Where it stands.
+    pub place: Option<Place>,
+}
+
+/// A place in a file the user wrote; lines and columns from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file as the user named it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u64,
+    /// Column, from 1.
+    pub column: u64,
+}
+
+/// A glob over an endpoint's label: `*` and `?` cross slashes and spaces, `[…]`, `{a,b}` as usual.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    text: String,
+    matcher: Option<GlobMatcher>,
+}
+
+impl Pattern {
+    /// `Err` says what is wrong with the glob.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let glob = GlobBuilder::new(text).literal_separator(false).backslash_escape(true).build();
+        match glob {
+            Ok(glob) => Ok(Self { text: text.to_owned(), matcher: Some(glob.compile_matcher()) }),
+            Err(error) => Err(error.kind().to_string()),
+        }
+    }
+
+    /// Matches exactly `text`, whatever characters it has.
+    pub fn literal(text: &str) -> Self {
+        Self { text: text.to_owned(), matcher: None }
+    }
+
+    /// Whether the label is meant. A label equal to the pattern's own text always is: endpoint names hold `{id}` and `[0]`.
+    pub fn matches(&self, label: &str) -> bool {
+        label == self.text || self.matcher.as_ref().is_some_and(|matcher| matcher.is_match(label))
+    }
+
+    /// The pattern as written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Serialize for Pattern {
+    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(&self.text)
+    }
+}
+
+impl Policy {
+    /// The rules that hold without any config (SPEC section 4).
+    pub fn shipped() -> Self {
+        let relative = |metric, limit, critical: Option<f64>| Rule {
+            limit: Some(Limit::Relative(limit)),
+            critical: critical.map(Limit::Relative),
+            ..Rule::about(metric)
+        };
+        Self {
+            gate: Gate::Auto,
+            rules: vec![
+                relative(Metric::LatencyP50, 0.10, None),
+                relative(Metric::LatencyMean, 0.10, None),
+                relative(Metric::LatencyP95, 0.10, Some(0.50)),
+                relative(Metric::LatencyP99, 0.15, None),
+                Rule {
+                    limit: Some(Limit::Absolute(0.005)),
+                    critical: Some(Limit::Absolute(0.005)),
+                    from_zero: Some(FromZero::Fail),
+                    ..Rule::about(Metric::ErrorRate)
+                },
+                Rule { critical: Some(Limit::Relative(0.30)), ..Rule::about(Metric::Throughput) },
+            ],
+            accepted: Vec::new(),
+            missing: Presence::Warn,
+            new: Presence::Report,
+        }
+    }
+
+    /// The rule that compares `metric` of the endpoint shown as `label`: the last that covers it and has a limit.
+    pub fn comparing(&self, label: &str, metric: &Metric) -> Option<&Rule> {
+        self.rules.iter().rev().find(|rule| rule.metric == *metric && rule.compares() && rule.covers(label))
+    }
+
+    /// The rule that gives `metric` of the endpoint a budget: the last that covers it and has `max` or `min`.
+    pub fn budget(&self, label: &str, metric: &Metric) -> Option<&Rule> {
+        self.rules
+            .iter()
+            .rev()
+            .find(|rule| rule.metric == *metric && (rule.max.is_some() || rule.min.is_some()) && rule.covers(label))
+    }
+}
+
+/// Fewest requests per run and endpoint for the metric to mean anything (STATISTICS section 2).
+pub fn minimum_requests(metric: &Metric) -> u64 {
+    match metric {
+        Metric::LatencyP50 => 20,
+        Metric::LatencyMean => 30,
+        Metric::LatencyP75 => 50,
+        Metric::LatencyP90 => 100,
+        Metric::LatencyP95 => 200,
+        Metric::LatencyP98 => 500,
+        Metric::LatencyP99 => 1_000,
+        Metric::LatencyP999 => 10_000,
+        _ => 1,
+    }
+}

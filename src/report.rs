@@ -1,0 +1,250 @@
+//! The one view model: all that a template, a JSON reader, a comment or an issue may show (SPEC section 6).
+//!
+//! Flat, ordered, serialisable. Every number is there twice: raw for programs, and as text for people in `text`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::run::metric::{Metric, Unit};
+use crate::run::{Notice, Run};
+use crate::verdict::{Outcome, Status};
+
+/// The schema name of report JSON.
+pub const SCHEMA: &str = "loadgate.report/1";
+
+/// The result of one `check`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The worst of the suites.
+    pub verdict: Outcome,
+    /// What the process exits with.
+    pub exit_code: u8,
+    /// Sums over the suites.
+    pub counts: Counts,
+    /// In the order of the config, else by name.
+    pub suites: Vec<SuiteReport>,
+    /// About the report as a whole.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
+    /// The version of loadgate that wrote it.
+    #[serde(default)]
+    pub loadgate: String,
+    /// Where the run came from, for links. Absent outside GitHub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Sentences made from the figures, for templates.
+    #[serde(default)]
+    pub text: ReportText,
+}
+
+/// How many rows there are of each kind. `judged` = passed + failed + warned + inconclusive + improved + accepted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Rows that a rule covers and both sides measured.
+    pub judged: usize,
+    /// Within their rule.
+    pub passed: usize,
+    /// Rules broken.
+    pub failed: usize,
+    /// Worse without blocking.
+    pub warned: usize,
+    /// Over the limit, not told from noise.
+    pub inconclusive: usize,
+    /// Better.
+    pub improved: usize,
+    /// Worse, agreed to.
+    pub accepted: usize,
+    /// Covered by a rule, not measured on one side.
+    pub not_measured: usize,
+    /// Endpoints that are gone.
+    pub missing: usize,
+    /// Endpoints that are new.
+    pub new: usize,
+}
+
+/// One suite's part of the report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SuiteReport {
+    /// The suite.
+    pub name: String,
+    /// What is said of it.
+    pub verdict: Outcome,
+    /// How rows were decided: `evidence` or `plain`.
+    pub gate: String,
+    /// What it was compared with.
+    pub baseline: BaselineFacts,
+    /// What was measured: the run, or the first of several repeats.
+    pub run: Option<Run>,
+    /// How many current runs there were.
+    #[serde(default)]
+    pub repeats: usize,
+    /// How many rows there are of each kind in this suite.
+    #[serde(default)]
+    pub counts: Counts,
+    /// Worst first: blocking, worse, can't tell, better, new, gone, the rest; within that, furthest past its limit first.
+    pub rows: Vec<Row>,
+    /// About this suite.
+    pub notices: Vec<Notice>,
+    /// Sentences made from the figures, for templates.
+    #[serde(default)]
+    pub text: SuiteText,
+}
+
+/// What a suite was compared with, or why with nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct BaselineFacts {
+    /// The baseline file, as the user would write it.
+    pub path: String,
+    /// How many runs were compared with.
+    pub runs: usize,
+    /// When the newest of them ran.
+    pub newest: Option<Timestamp>,
+    /// How old that is, in days.
+    pub age_days: Option<i64>,
+    /// The commit of the newest run.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// Why there is none, or why fewer were used than there are.
+    pub reason: Option<String>,
+}
+
+/// One endpoint x metric, or a whole endpoint that is new or missing (then `metric` is absent).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// As shown and matched: `POST /checkout`.
+    pub endpoint: String,
+    /// The method, where known.
+    pub method: Option<String>,
+    /// The name without the method.
+    pub name: String,
+    /// What is compared; `None` for a new or missing endpoint.
+    pub metric: Option<Metric>,
+    /// The unit of `baseline`, `current` and `change`.
+    pub unit: Option<Unit>,
+    /// The baseline's value.
+    pub baseline: Option<f64>,
+    /// The current value.
+    pub current: Option<f64>,
+    /// Current minus baseline.
+    pub change: Option<f64>,
+    /// Change over baseline; `None` where the baseline is zero.
+    pub change_relative: Option<f64>,
+    /// What is said of it.
+    pub status: Status,
+    /// The rule that covers it.
+    pub rule: Option<RuleFacts>,
+    /// What the runs can prove.
+    pub evidence: Option<Evidence>,
+    /// One sentence that explains the status.
+    pub why: String,
+    /// The same for people.
+    #[serde(default)]
+    pub text: RowText,
+}
+
+/// The rule behind a row, raw.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RuleFacts {
+    /// The glob it speaks about; `None` is every endpoint.
+    #[serde(default)]
+    pub endpoint: Option<String>,
+    /// `10%`, `0.5pp`, `20ms`.
+    pub limit: Option<String>,
+    /// Likewise.
+    pub critical: Option<String>,
+    /// Least absolute change that counts, in the metric's unit.
+    #[serde(default)]
+    pub floor: Option<f64>,
+    /// `fail`, `warn` or `ignore`.
+    #[serde(default)]
+    pub from_zero: Option<String>,
+    /// Budget, in the metric's unit.
+    #[serde(default)]
+    pub max: Option<f64>,
+    /// Budget, in the metric's unit.
+    #[serde(default)]
+    pub min: Option<f64>,
+    /// `file:line:column`, or `default`.
+    pub place: String,
+}
+
+/// Raw evidence figures, `None` where undefined (STATISTICS section 12).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Chance of a change at least this bad if nothing changed.
+    pub p_value: Option<f64>,
+    /// The same against the other endpoints of the run.
+    pub p_residual: Option<f64>,
+    /// Degrees of freedom.
+    pub df: Option<f64>,
+    /// Baseline runs that hold the value.
+    pub runs: usize,
+    /// 95 % interval of the relative change (rates: of the difference).
+    pub interval: Option<[f64; 2]>,
+    /// Smallest bad change that would be seen in 4 of 5 runs, in the unit of `interval`.
+    pub smallest_detectable: Option<f64>,
+    /// In words.
+    pub text: String,
+}
+
+/// The words of a row.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RowText {
+    /// `slower`, `more errors`, `can't tell`, …
+    pub mark: String,
+    /// `p95`
+    pub metric: String,
+    /// `412 ms`
+    pub baseline: String,
+    /// `538 ms`
+    pub current: String,
+    /// `412 → 538 ms`
+    pub both: String,
+    /// `+31 % (+126 ms)`
+    pub change: String,
+    /// `+10 %`
+    pub limit: String,
+}
+
+/// The words of a suite.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SuiteText {
+    /// `2 of 14 endpoints are worse than allowed`
+    pub heading: String,
+    /// One sentence about the worst row, or about there being none.
+    pub lead: String,
+    /// `2 worse · 1 can't tell · 10 the same`
+    pub counts: String,
+    /// What it was compared with.
+    pub compared: String,
+}
+
+/// The words of the report.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReportText {
+    /// `❌`, `✅`, …
+    pub mark: String,
+    /// The suites' headings as one.
+    pub heading: String,
+}
+
+/// Where the report was made, for links and footers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// `owner/name`.
+    pub repository: String,
+    /// The commit that was tested.
+    pub commit: Option<String>,
+    /// Its branch or tag.
+    #[serde(rename = "ref")]
+    pub git_ref: Option<String>,
+    /// The workflow run's page.
+    pub run_url: Option<String>,
+    /// Further links by name.
+    #[serde(default)]
+    pub links: BTreeMap<String, String>,
+}

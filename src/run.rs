@@ -1,0 +1,223 @@
+//! The common model: one execution of a load test, in our words.
+//!
+//! Every format is translated into a [`Run`]; everything later reads only this. Latency is in milliseconds, a rate is a
+//! ratio 0..1, throughput is per second. Unknown is `None` or an absent metric, never zero.
+
+pub mod combine;
+pub mod histogram;
+pub mod metric;
+pub mod recorder;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use self::histogram::Histogram;
+use self::metric::{Measurement, Metric};
+
+/// The endpoint name under which all requests of a run together are shown and addressed by rules.
+pub const TOTAL: &str = "(total)";
+
+/// One execution of a suite.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The named load test this run belongs to.
+    #[serde(default)]
+    pub suite: String,
+    /// The load tool, as people call it: `Locust`, `k6`.
+    pub tool: String,
+    /// The tool's version where the artifact tells it.
+    #[serde(default)]
+    pub tool_version: Option<String>,
+    /// The format ids the run was read from, joined by `+`.
+    #[serde(default)]
+    pub format: String,
+    /// The files the run was read from, as the user named them, sorted.
+    #[serde(default)]
+    pub files: Vec<String>,
+    /// First request, or the nearest thing the artifact knows.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
+    /// Seconds from the first request's start to the last one's end.
+    #[serde(default)]
+    pub duration_s: Option<f64>,
+    /// Whether the run reached its planned end; `None` where nothing tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub complete: Option<bool>,
+    /// What was asked of the system under test.
+    #[serde(default)]
+    pub load: Load,
+    /// Facts about the machines under load (never about the one that runs `check`).
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Sorted by label; labels are unique.
+    pub endpoints: Vec<Endpoint>,
+    /// All requests together, as the artifact says or as can honestly be added up.
+    #[serde(default)]
+    pub total: Option<Endpoint>,
+    /// What the reader of the report should know about how the run was read.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
+}
+
+impl Run {
+    /// The endpoint shown as `label`, [`TOTAL`] included.
+    pub fn endpoint(&self, label: &str) -> Option<&Endpoint> {
+        if label == TOTAL {
+            return self.total.as_ref();
+        }
+        // Few enough to scan; a run is not indexed because it is built once and read a few times.
+        self.endpoints.iter().find(|endpoint| endpoint.label() == label)
+    }
+
+    /// Load and duration together: what has to agree before two runs may be compared.
+    pub fn load_facts(&self) -> LoadFacts {
+        LoadFacts {
+            users: self.load.users,
+            target_rps: self.load.target_rps,
+            duration_s: self.duration_s,
+            profile: self.load.profile.clone(),
+        }
+    }
+}
+
+/// What was asked of the system under test; unknown parts are `None`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// Most concurrent users.
+    #[serde(default)]
+    pub users: Option<f64>,
+    /// Requests per second that an open-model test aimed at.
+    #[serde(default)]
+    pub target_rps: Option<f64>,
+    /// Name of the load profile.
+    #[serde(default)]
+    pub profile: Option<String>,
+}
+
+/// [`Load`] with the duration beside it, as a baseline stores it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LoadFacts {
+    /// Most concurrent users.
+    #[serde(default)]
+    pub users: Option<f64>,
+    /// Requests per second aimed at.
+    #[serde(default)]
+    pub target_rps: Option<f64>,
+    /// Length of the run in seconds.
+    #[serde(default)]
+    pub duration_s: Option<f64>,
+    /// Name of the load profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+}
+
+/// One named request with what was measured of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// HTTP method or the tool's request type, where known.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// The name as the tool wrote it. Untrusted text.
+    pub name: String,
+    /// Requests, failed ones included.
+    #[serde(default)]
+    pub requests: Option<u64>,
+    /// Failed requests, as the tool defines failure.
+    #[serde(default)]
+    pub failures: Option<u64>,
+    /// What is known, and only that.
+    #[serde(default)]
+    pub metrics: BTreeMap<Metric, Measurement>,
+    /// Failures by kind, most frequent first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ErrorCount>,
+    /// Latency distribution, where the artifact allows one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<Histogram>,
+}
+
+impl Endpoint {
+    /// `POST /checkout`, or the name alone where no method is known: how an endpoint is shown, sorted and matched.
+    pub fn label(&self) -> String {
+        label(self.method.as_deref(), &self.name)
+    }
+
+    /// The value of `metric`, if it is known.
+    pub fn value(&self, metric: &Metric) -> Option<f64> {
+        self.metrics.get(metric).map(Measurement::value)
+    }
+
+    /// Failures over requests, from the counts if both are known, else as the tool reported it.
+    pub fn error_rate(&self) -> Option<f64> {
+        match (self.requests, self.failures) {
+            (Some(requests), Some(failures)) if requests > 0 => Some(failures as f64 / requests as f64),
+            _ => self.value(&Metric::ErrorRate),
+        }
+    }
+}
+
+/// See [`Endpoint::label`].
+pub fn label(method: Option<&str>, name: &str) -> String {
+    match method {
+        Some(method) if !method.is_empty() => format!("{method} {name}"),
+        _ => name.to_owned(),
+    }
+}
+
+/// How often one kind of failure happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorCount {
+    /// The tool's text. Untrusted, cut to a sensible length by the recorder.
+    pub message: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// The work was done, and the reader should know this about it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Notice {
+    /// Stable word for programs, such as `load_mismatch`.
+    pub code: String,
+    /// One sentence for people; lowercase fragment, no final stop.
+    pub message: String,
+    /// The file it is about.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// The line in it, from 1.
+    #[serde(default)]
+    pub line: Option<u64>,
+}
+
+impl Notice {
+    /// A notice about no file in particular.
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), file: None, line: None }
+    }
+
+    /// The same notice, about `file`.
+    #[must_use]
+    pub fn in_file(mut self, file: &str) -> Self {
+        self.file = Some(file.to_owned());
+        self
+    }
+
+    /// The same notice, at `line` (from 1).
+    #[must_use]
+    pub fn at_line(mut self, line: u64) -> Self {
+        self.line = Some(line);
+        self
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(out, "{file}:{line}: {}", self.message),
+            (Some(file), None) => write!(out, "{file}: {}", self.message),
+            _ => out.write_str(&self.message),
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! A latency distribution that can be added up exactly.
+//!
+//! Up to [`EXACT`] values are kept as they are, so a small endpoint has exact percentiles; beyond that they fall into
+//! log-linear bins of 1/128 octave, so a percentile read from the middle of a bin is within 0.4 % of the true value.
+//! The state depends only on the multiset of values: any order of recording and merging gives the same bytes.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// How many values are kept exactly.
+pub const EXACT: usize = 128;
+/// Bins per octave, as a power of two.
+const BITS: u32 = 7;
+/// Nanoseconds in the milliseconds that the model speaks.
+const NANOS: f64 = 1e6;
+
+/// A distribution of durations in whole nanoseconds.
+#[derive(Debug, Clone, Default)]
+pub struct Histogram {
+    /// All values while there are at most [`EXACT`], in no order; empty afterwards.
+    exact: Vec<u64>,
+    /// Counts per bin from bin `first` on; empty while `exact` holds everything.
+    bins: Vec<u64>,
+    first: usize,
+    count: u64,
+    sum: u128,
+    min: u64,
+    max: u64,
+}
+
+impl Histogram {
+    /// Adds one duration.
+    pub fn record(&mut self, nanos: u64) {
+        self.record_many(nanos, 1);
+    }
+
+    /// Adds the same duration `times` times, as histograms in artifacts do.
+    pub fn record_many(&mut self, nanos: u64, times: u64) {
+        if times == 0 {
+            return;
+        }
+        self.note(nanos, nanos, u128::from(nanos) * u128::from(times), times);
+        if self.bins.is_empty() && self.count <= EXACT as u64 {
+            self.exact.extend(std::iter::repeat_n(nanos, usize::try_from(times).unwrap_or(EXACT)));
+        } else {
+            self.spill();
+            self.add_to_bin(bin_of(nanos), times);
+        }
+    }
+
+    /// Adds all values of `other`; exact, and the same whatever the order.
+    pub fn merge(&mut self, other: &Self) {
+        if other.count == 0 {
+            return;
+        }
+        self.note(other.min, other.max, other.sum, other.count);
+        if self.bins.is_empty() && other.bins.is_empty() && self.count <= EXACT as u64 {
+            self.exact.extend_from_slice(&other.exact);
+            return;
+        }
+        self.spill();
+        for &nanos in &other.exact {
+            self.add_to_bin(bin_of(nanos), 1);
+        }
+        for (offset, &times) in other.bins.iter().enumerate().filter(|(_, times)| **times > 0) {
+            self.add_to_bin(other.first + offset, times);
+        }
+    }
+
+    /// Number of values.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Arithmetic mean in ms, exact.
+    pub fn mean_ms(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum as f64 / self.count as f64 / NANOS)
+    }
+
+    /// Smallest value in ms, exact.
+    pub fn min_ms(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.min as f64 / NANOS)
+    }
+
+    /// Largest value in ms, exact.
+    pub fn max_ms(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.max as f64 / NANOS)
+    }
+
+    /// The value in ms at nearest rank `ceil(level * count)`: exact for few values, else the middle of its bin.
+    pub fn quantile_ms(&self, level: f64) -> Option<f64> {
+        self.quantiles_ms(&[level]).first().copied().flatten()
+    }
+
+    /// Several quantiles in one pass; `levels` in ascending order.
+    pub fn quantiles_ms(&self, levels: &[f64]) -> Vec<Option<f64>> {
+        let mut found = Vec::with_capacity(levels.len());
+        let mut steps = self.cumulated();
+        let mut current = steps.next();
+        for &level in levels {
+            let rank = ((level * self.count as f64 - 1e-9).ceil().max(1.0) as u64).min(self.count);
+            while current.is_some_and(|(_, seen)| seen < rank) {
+                current = steps.next();
+            }
+            found.push(current.map(|(nanos, _)| nanos.clamp(self.min as f64, self.max as f64) / NANOS));
+        }
+        found
+    }
+
+    /// `(value in ms, share of values at or below it)` in ascending order, for drawing.
+    pub fn distribution_ms(&self) -> Vec<(f64, f64)> {
+        let count = self.count as f64;
+        self.cumulated()
+            .map(|(nanos, seen)| (nanos.clamp(self.min as f64, self.max as f64) / NANOS, seen as f64 / count))
+            .collect()
+    }
+
+    /// `(value in ns, values so far)` in ascending order.
+    fn cumulated(&self) -> Box<dyn Iterator<Item = (f64, u64)> + '_> {
+        let mut seen = 0;
+        if self.bins.is_empty() {
+            let mut sorted = self.exact.clone();
+            sorted.sort_unstable();
+            return Box::new(sorted.into_iter().map(move |nanos| {
+                seen += 1;
+                (nanos as f64, seen)
+            }));
+        }
+        Box::new(self.bins.iter().enumerate().filter(|(_, times)| **times > 0).map(move |(offset, times)| {
+            seen += times;
+            (bin_middle(self.first + offset), seen)
+        }))
+    }
+
+    fn note(&mut self, min: u64, max: u64, sum: u128, times: u64) {
+        self.min = if self.count == 0 { min } else { self.min.min(min) };
+        self.max = self.max.max(max);
+        self.sum = self.sum.saturating_add(sum);
+        self.count = self.count.saturating_add(times);
+    }
+
+    /// Moves the exact values into bins.
+    fn spill(&mut self) {
+        for nanos in std::mem::take(&mut self.exact) {
+            self.add_to_bin(bin_of(nanos), 1);
+        }
+    }
+
+    fn add_to_bin(&mut self, bin: usize, times: u64) {
+        if self.bins.is_empty() {
+            self.first = bin;
+        }
+        if bin < self.first {
+            let missing = self.first - bin;
+            self.bins.splice(0..0, std::iter::repeat_n(0, missing));
+            self.first = bin;
+        }
+        let offset = bin - self.first;
+        if offset >= self.bins.len() {
+            self.bins.resize(offset + 1, 0);
+        }
+        if let Some(slot) = self.bins.get_mut(offset) {
+            *slot = slot.saturating_add(times);
+        }
+    }
+
+    /// The stored form: `e` (exact) or `b` (bins), then base64 of LEB128 numbers: count, sum, min, max, then either the
+    /// sorted values as differences, or pairs of (bins skipped, count).
+    pub fn to_text(&self) -> String {
+        let mut bytes = Vec::new();
+        put(&mut bytes, u128::from(self.count));
+        put(&mut bytes, self.sum);
+        put(&mut bytes, u128::from(self.min));
+        put(&mut bytes, u128::from(self.max));
+        if self.bins.is_empty() {
+            let mut sorted = self.exact.clone();
+            sorted.sort_unstable();
+            let mut previous = 0;
+            for nanos in sorted {
+                put(&mut bytes, u128::from(nanos - previous));
+                previous = nanos;
+            }
+            return format!("e{}", BASE64.encode(bytes));
+        }
+        let mut next = 0;
+        for (offset, &times) in self.bins.iter().enumerate().filter(|(_, times)| **times > 0) {
+            let bin = self.first + offset;
+            put(&mut bytes, (bin - next) as u128);
+            put(&mut bytes, u128::from(times));
+            next = bin + 1;
+        }
+        format!("b{}", BASE64.encode(bytes))
+    }
+
+    /// Reads [`Histogram::to_text`] back; `None` for anything else, counts that do not add up included.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let kind = text.chars().next()?;
+        let bytes = BASE64.decode(text.get(1..)?).ok()?;
+        let mut rest = bytes.as_slice();
+        let mut number = || take(&mut rest);
+        let count = u64::try_from(number()?).ok()?;
+        let (sum, min, max) = (number()?, u64::try_from(number()?).ok()?, u64::try_from(number()?).ok()?);
+        let mut read = Self { count, sum, min, max, ..Self::default() };
+        match kind {
+            'e' if count <= EXACT as u64 => {
+                let mut previous = 0_u64;
+                for _ in 0..count {
+                    previous = previous.checked_add(u64::try_from(number()?).ok()?)?;
+                    read.exact.push(previous);
+                }
+            }
+            'b' => {
+                let (mut next, mut seen) = (0_usize, 0_u64);
+                while seen < count {
+                    let bin =
+                        next.checked_add(usize::try_from(number()?).ok()?).filter(|bin| *bin <= bin_of(u64::MAX))?;
+                    let times = u64::try_from(number()?).ok().filter(|times| *times > 0)?;
+                    seen = seen.checked_add(times)?;
+                    read.add_to_bin(bin, times);
+                    next = bin + 1;
+                }
+                if seen != count {
+                    return None;
+                }
+            }
+            _ => return None,
+        }
+        (rest.is_empty() && min <= max).then_some(read)
+    }
+}
+
+/// The bin of a duration: exact below 256 ns, then 128 bins to the octave.
+fn bin_of(nanos: u64) -> usize {
+    let octave = (u64::BITS - nanos.leading_zeros()).saturating_sub(BITS + 1);
+    ((u64::from(octave) << BITS) + (nanos >> octave)) as usize
+}
+
+/// The middle of a bin in ns.
+fn bin_middle(bin: usize) -> f64 {
+    let octave = (bin >> BITS).saturating_sub(1);
+    let low = (bin - (octave << BITS)) as f64;
+    let width = (octave as f64).exp2();
+    low * width + (width - 1.0) / 2.0
+}
+
+fn put(bytes: &mut Vec<u8>, mut number: u128) {
+    while number >= 0x80 {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn take(rest: &mut &[u8]) -> Option<u128> {
+    let mut number = 0_u128;
+    for shift in (0..128).step_by(7) {
+        let (&byte, tail) = rest.split_first()?;
+        *rest = tail;
+        number |= u128::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+impl PartialEq for Histogram {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_text() == other.to_text()
+    }
+}
+
+impl Serialize for Histogram {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(&self.to_text())
+    }
+}
+
+impl<'de> Deserialize<'de> for Histogram {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(input)?;
+        Self::from_text(&text).ok_or_else(|| serde::de::Error::custom("not a histogram that loadgate wrote"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(values: &[u64]) -> Histogram {
+        let mut histogram = Histogram::default();
+        for &value in values {
+            histogram.record(value);
+        }
+        histogram
+    }
+
+    #[test]
+    fn bins_do_not_overlap_and_stay_narrow() {
+        for nanos in (0..4_000).chain((0..62).map(|bit| (1 << bit) + 12_345)).chain([u64::MAX]) {
+            let middle = bin_middle(bin_of(nanos));
+            assert!((middle - nanos as f64).abs() <= nanos as f64 * 0.004, "{nanos} shown as {middle}");
+            assert!(bin_of(nanos) <= bin_of(nanos.saturating_add(1)));
+        }
+    }
+
+    #[test]
+    fn few_values_have_exact_percentiles() {
+        let histogram = of(&[1_000_000, 2_000_000, 3_000_000, 4_000_000]);
+        assert_eq!(histogram.quantiles_ms(&[0.5, 0.75, 0.99]), [Some(2.0), Some(3.0), Some(4.0)]);
+        assert_eq!(histogram.mean_ms(), Some(2.5));
+        assert_eq!(Histogram::default().quantile_ms(0.5), None);
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_grouping_do_not_matter(mut values in prop::collection::vec(0_u64..1 << 40, 0..400), cut in 0_usize..400) {
+            let whole = of(&values);
+            let cut = cut.min(values.len());
+            let (mut left, right) = (of(&values[..cut]), of(&values[cut..]));
+            left.merge(&right);
+            prop_assert_eq!(left.to_text(), whole.to_text());
+            values.reverse();
+            prop_assert_eq!(of(&values).to_text(), whole.to_text());
+            prop_assert_eq!(Histogram::from_text(&whole.to_text()).unwrap(), whole);
+        }
+
+        #[test]
+        fn percentiles_are_close_to_nearest_rank(mut values in prop::collection::vec(1_u64..1 << 42, 1..600), level in 0.01_f64..1.0) {
+            let shown = of(&values).quantile_ms(level).unwrap() * NANOS;
+            values.sort_unstable();
+            let rank = (level * values.len() as f64 - 1e-9).ceil().max(1.0) as usize;
+            let truth = values[rank - 1] as f64;
+            prop_assert!((shown - truth).abs() <= truth * 0.004 + 1e-6, "{} is not {}", shown, truth);
+        }
+
+        #[test]
+        fn foreign_text_is_refused_not_fatal(text in "[eb]?[A-Za-z0-9+/]{0,60}") {
+            if let Some(histogram) = Histogram::from_text(&text) {
+                let _ = histogram.quantile_ms(0.5);
+            }
+        }
+    }
+}

@@ -1,0 +1,528 @@
+//! Turns what a format reads, samples or summaries, into a sound [`Run`].
+//!
+//! A format only translates: it names endpoints and hands over counts, reported figures or single requests. Everything
+//! that could go wrong in the same way for every tool is done here once: units, sums, rates, percentiles, the total,
+//! hostile names, too many endpoints, bad rows.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::histogram::Histogram;
+use super::metric::{Measurement, Metric, PERCENTILES, Source};
+use super::{Endpoint, ErrorCount, Load, Notice, Run};
+
+/// Distinct endpoints kept by name; requests of further ones are counted together under [`OTHERS`].
+pub const MAX_ENDPOINTS: usize = 10_000;
+/// The name that holds the requests of endpoints beyond [`MAX_ENDPOINTS`].
+pub const OTHERS: &str = "(other endpoints)";
+/// Longest endpoint name kept, in characters; longer ones are cut and said so.
+pub const MAX_NAME: usize = 1_000;
+/// Longest error text kept, in characters.
+const MAX_ERROR: usize = 300;
+/// Kinds of error kept per endpoint.
+const MAX_ERRORS: usize = 50;
+/// More than this share of unreadable rows is an error, not a notice.
+const MAX_BAD_ROWS: f64 = 0.01;
+
+/// Collects one run. Cheap to make; [`Recorder::finish`] does the arithmetic.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    tool: String,
+    tool_version: Option<String>,
+    load: Load,
+    started_ms: Option<f64>,
+    ended_ms: Option<f64>,
+    duration_s: Option<f64>,
+    complete: Option<bool>,
+    index: HashMap<(Option<String>, String), usize>,
+    drafts: Vec<Draft>,
+    total: Option<Draft>,
+    notices: Vec<Notice>,
+    step: Option<f64>,
+    bad_rows: u64,
+    first_bad: Option<(u64, String)>,
+    good_rows: u64,
+    cut_names: u64,
+    spilled_names: u64,
+}
+
+/// What is known of one endpoint so far.
+#[derive(Debug, Default)]
+pub struct Draft {
+    method: Option<String>,
+    name: String,
+    requests: Option<u64>,
+    failures: Option<u64>,
+    metrics: std::collections::BTreeMap<Metric, Measurement>,
+    errors: HashMap<String, u64>,
+    samples: Option<Samples>,
+}
+
+/// Single requests of one endpoint, added up. Formats with their own fast loop fill one of these and hand it over.
+#[derive(Debug, Clone, Default)]
+pub struct Samples {
+    /// Requests, with or without a latency.
+    pub requests: u64,
+    /// Failed ones; `None` as soon as one request's outcome is unknown.
+    pub failures: Option<u64>,
+    /// Latencies of the requests that have one.
+    pub latency: Histogram,
+}
+
+impl Samples {
+    /// Starts with no failure known to have happened.
+    pub fn new() -> Self {
+        Self { failures: Some(0), ..Self::default() }
+    }
+
+    /// One request: its latency in ns if it had one, and whether it was fine if that is known.
+    pub fn add(&mut self, latency_ns: Option<u64>, ok: Option<bool>) {
+        self.requests += 1;
+        self.failures = match (self.failures, ok) {
+            (Some(failures), Some(ok)) => Some(failures + u64::from(!ok)),
+            _ => None,
+        };
+        if let Some(nanos) = latency_ns {
+            self.latency.record(nanos);
+        }
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.failures = self.failures.zip(other.failures).map(|(own, more)| own + more);
+        self.latency.merge(&other.latency);
+    }
+}
+
+impl Draft {
+    /// Requests, failed ones included.
+    pub fn requests(&mut self, count: u64) -> &mut Self {
+        self.requests = Some(count);
+        self
+    }
+
+    /// Failed requests.
+    pub fn failures(&mut self, count: u64) -> &mut Self {
+        self.failures = Some(count);
+        self
+    }
+
+    /// A figure the tool printed, in the metric's unit (ms, ratio, per second) with its rounding step (0 exact, `None`
+    /// unknown). NaN, infinities and negative figures are unknown, not values.
+    pub fn reported(&mut self, metric: Metric, value: f64, step: Option<f64>) -> &mut Self {
+        self.put(metric, value, Source::Reported, step)
+    }
+
+    /// A figure we worked out from others in the artifact.
+    pub fn computed(&mut self, metric: Metric, value: f64, step: Option<f64>) -> &mut Self {
+        self.put(metric, value, Source::Computed, step)
+    }
+
+    fn put(&mut self, metric: Metric, value: f64, source: Source, step: Option<f64>) -> &mut Self {
+        let sound = value >= 0.0 || matches!(metric, Metric::Custom(_));
+        if let Some(measurement) = Measurement::new(value, source, step).filter(|_| sound) {
+            self.metrics.insert(metric, measurement);
+        }
+        self
+    }
+
+    /// A kind of failure that happened `count` times.
+    pub fn error(&mut self, message: &str, count: u64) -> &mut Self {
+        let message: String = message.chars().take(MAX_ERROR).collect();
+        if count > 0 && (self.errors.len() < MAX_ERRORS || self.errors.contains_key(&message)) {
+            *self.errors.entry(message).or_default() += count;
+        }
+        self
+    }
+
+    /// Single requests, to add to those already there.
+    pub fn samples(&mut self) -> &mut Samples {
+        self.samples.get_or_insert_with(Samples::new)
+    }
+}
+
+impl Recorder {
+    /// An empty recorder.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The load tool's name as people write it.
+    pub fn tool(&mut self, name: &str) {
+        name.clone_into(&mut self.tool);
+    }
+
+    /// The load tool's version.
+    pub fn tool_version(&mut self, version: &str) {
+        self.tool_version = Some(version.chars().take(80).collect());
+    }
+
+    /// Concurrent users seen; the most counts.
+    pub fn users(&mut self, users: f64) {
+        if users.is_finite() && users > 0.0 {
+            self.load.users = Some(self.load.users.unwrap_or(0.0).max(users));
+        }
+    }
+
+    /// Requests per second aimed at.
+    pub fn target_rps(&mut self, rate: f64) {
+        self.load.target_rps = Some(rate).filter(|rate| rate.is_finite() && *rate > 0.0);
+    }
+
+    /// Load profile by name.
+    pub fn profile(&mut self, name: &str) {
+        self.load.profile = Some(name.to_owned());
+    }
+
+    /// Whether the run reached its planned end.
+    pub fn complete(&mut self, complete: bool) {
+        self.complete = Some(complete);
+    }
+
+    /// Something happened between these instants (ms since the epoch); the run spans all of them.
+    pub fn spans(&mut self, start_ms: f64, end_ms: f64) {
+        if start_ms.is_finite() && end_ms.is_finite() && start_ms <= end_ms {
+            self.started_ms = Some(self.started_ms.map_or(start_ms, |known| known.min(start_ms)));
+            self.ended_ms = Some(self.ended_ms.map_or(end_ms, |known| known.max(end_ms)));
+        }
+    }
+
+    /// The duration as the tool states it; wins over [`Recorder::spans`].
+    pub fn duration_s(&mut self, seconds: f64) {
+        if seconds.is_finite() && seconds > 0.0 {
+            self.duration_s = Some(seconds);
+        }
+    }
+
+    /// The rounding step of the artifact's single latencies in ms: 1 for whole milliseconds, 0 for exact ones.
+    pub fn sample_step(&mut self, step_ms: f64) {
+        self.step = Some(step_ms);
+    }
+
+    /// Tells the reader of the report something.
+    pub fn notice(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+
+    /// A row was read.
+    pub fn good_row(&mut self) {
+        self.good_rows += 1;
+    }
+
+    /// Many rows were read.
+    pub fn good_rows(&mut self, rows: u64) {
+        self.good_rows += rows;
+    }
+
+    /// A row could not be read: counted, the first one quoted; more than one in a hundred fails the file in
+    /// [`Recorder::finish`].
+    pub fn bad_row(&mut self, line: u64, why: impl Into<String>) {
+        self.bad_rows += 1;
+        if self.first_bad.is_none() {
+            self.first_bad = Some((line, why.into()));
+        }
+    }
+
+    /// The endpoint `method name`, new or known. An empty method is no method.
+    pub fn endpoint(&mut self, method: Option<&str>, name: &str) -> &mut Draft {
+        let method = method.map(str::trim).filter(|method| !method.is_empty());
+        let name = self.fitting(name);
+        let mut key = (method.map(|method| self.fitting(method)), name);
+        if !self.index.contains_key(&key) && self.drafts.len() >= MAX_ENDPOINTS {
+            self.spilled_names += 1;
+            key = (None, OTHERS.to_owned());
+        }
+        let next = self.drafts.len();
+        let at = *self.index.entry(key.clone()).or_insert(next);
+        if at == next {
+            self.drafts.push(Draft { method: key.0, name: key.1, ..Draft::default() });
+        }
+        #[expect(clippy::indexing_slicing, reason = "the index only ever holds positions of `drafts`")]
+        &mut self.drafts[at]
+    }
+
+    /// The endpoint `method name` if it was recorded before.
+    pub fn known(&mut self, method: Option<&str>, name: &str) -> Option<&mut Draft> {
+        let method = method.map(str::trim).filter(|method| !method.is_empty()).map(str::to_owned);
+        let at = *self.index.get(&(method, name.to_owned()))?;
+        self.drafts.get_mut(at)
+    }
+
+    /// The artifact's own row for all requests together.
+    pub fn total(&mut self) -> &mut Draft {
+        self.total.get_or_insert_with(|| Draft { name: super::TOTAL.to_owned(), ..Draft::default() })
+    }
+
+    /// Whether any endpoint or total was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.drafts.is_empty() && self.total.is_none()
+    }
+
+    fn fitting(&mut self, name: &str) -> String {
+        if name.len() <= MAX_NAME || name.chars().nth(MAX_NAME).is_none() {
+            return name.to_owned();
+        }
+        self.cut_names += 1;
+        name.chars().take(MAX_NAME).chain(['…']).collect()
+    }
+
+    /// Does the arithmetic. `Err` names the line and the reason if too many rows were unreadable.
+    pub fn finish(mut self) -> Result<Run, BadRows> {
+        self.check_rows()?;
+        self.say_what_was_cut();
+        let duration_s = self.duration_s.or_else(|| {
+            let (start, end) = self.started_ms.zip(self.ended_ms)?;
+            Some((end - start) / 1e3).filter(|seconds| *seconds > 0.0)
+        });
+        let step = self.step;
+        let total = self.total.take().map(|draft| draft.finish(duration_s, step));
+        let mut endpoints: Vec<Endpoint> =
+            std::mem::take(&mut self.drafts).into_iter().map(|draft| draft.finish(duration_s, step)).collect();
+        endpoints.sort_by_cached_key(Endpoint::label);
+        // `Some("GET")` + `/a` and no method + `GET /a` are shown alike; the rare second one is told apart by its place.
+        endpoints.dedup_by(|later, first| later.label() == first.label() && absorb(first, later));
+        let total = total.or_else(|| add_up(&endpoints, duration_s));
+        let started_at = self.started_ms.and_then(|ms| Timestamp::from_millisecond(ms.round() as i64).ok());
+        Ok(Run {
+            suite: String::new(),
+            tool: self.tool,
+            tool_version: self.tool_version,
+            format: String::new(),
+            files: Vec::new(),
+            started_at,
+            duration_s,
+            complete: self.complete,
+            load: self.load,
+            environment: std::collections::BTreeMap::new(),
+            endpoints,
+            total,
+            notices: self.notices,
+        })
+    }
+
+    fn check_rows(&mut self) -> Result<(), BadRows> {
+        let Some((line, why)) = self.first_bad.take() else { return Ok(()) };
+        if self.bad_rows as f64 > MAX_BAD_ROWS * (self.bad_rows + self.good_rows) as f64 {
+            return Err(BadRows { bad: self.bad_rows, rows: self.bad_rows + self.good_rows, line, why });
+        }
+        let what = if self.bad_rows == 1 { "1 row was".to_owned() } else { format!("{} rows were", self.bad_rows) };
+        self.notices.push(
+            Notice::new("rows_skipped", format!("{what} unreadable and left out, the first: {why}")).at_line(line),
+        );
+        Ok(())
+    }
+
+    fn say_what_was_cut(&mut self) {
+        if self.spilled_names > 0 {
+            self.notices.push(Notice::new(
+                "too_many_endpoints",
+                format!(
+                    "more than {MAX_ENDPOINTS} distinct endpoints; the rest is counted under `{OTHERS}`: group URLs with \
+                     `endpoints.rename` or in the load test itself"
+                ),
+            ));
+        }
+        if self.cut_names > 0 {
+            self.notices
+                .push(Notice::new("names_cut", format!("endpoint names longer than {MAX_NAME} characters were cut")));
+        }
+    }
+}
+
+/// Too many rows of an artifact could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{bad} of {rows} rows are unreadable, the first in line {line}: {why}")]
+pub struct BadRows {
+    /// How many could not be read.
+    pub bad: u64,
+    /// How many there are.
+    pub rows: u64,
+    /// Line of the first, from 1.
+    pub line: u64,
+    /// What is wrong with the first.
+    pub why: String,
+}
+
+impl Draft {
+    fn finish(self, duration_s: Option<f64>, step: Option<f64>) -> Endpoint {
+        let Self { method, name, mut requests, mut failures, mut metrics, errors, samples } = self;
+        let mut fill = |metric: Metric, value: Option<f64>, step: Option<f64>| {
+            if let Some(found) = value.and_then(|value| Measurement::new(value, Source::Computed, step)) {
+                metrics.entry(metric).or_insert(found);
+            }
+        };
+        let mut histogram = None;
+        if let Some(samples) = samples {
+            requests = requests.or(Some(samples.requests));
+            failures = failures.or(samples.failures);
+            let latency = samples.latency;
+            fill(Metric::LatencyMean, latency.mean_ms(), Some(0.0));
+            fill(Metric::LatencyMin, latency.min_ms(), step);
+            fill(Metric::LatencyMax, latency.max_ms(), step);
+            let levels: Vec<f64> = PERCENTILES.iter().filter_map(Metric::quantile).collect();
+            for (metric, value) in PERCENTILES.into_iter().zip(latency.quantiles_ms(&levels)) {
+                fill(metric, value.map(|value| to_step(value, step)), step);
+            }
+            histogram = (latency.count() > 0).then_some(latency);
+        }
+        // A tool cannot have failed more requests than it made; such counts say nothing.
+        if let (Some(all), Some(failed)) = (requests, failures)
+            && failed > all
+        {
+            failures = None;
+        }
+        if let (Some(all), Some(failed)) = (requests, failures)
+            && all > 0
+        {
+            fill(Metric::ErrorRate, Some(failed as f64 / all as f64), Some(0.0));
+        }
+        fill(Metric::Throughput, requests.zip(duration_s).map(|(all, seconds)| all as f64 / seconds), Some(0.0));
+        let mut errors: Vec<ErrorCount> =
+            errors.into_iter().map(|(message, count)| ErrorCount { message, count }).collect();
+        errors.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.message.cmp(&b.message)));
+        Endpoint { method, name, requests, failures, metrics, errors, histogram }
+    }
+}
+
+/// A percentile of rounded samples is itself a multiple of the rounding step; a bin's middle is not.
+fn to_step(value: f64, step: Option<f64>) -> f64 {
+    match step {
+        Some(step) if step > 0.0 => (value / step).round() * step,
+        _ => value,
+    }
+}
+
+/// Adds the counts of an endpoint shown alike; its latency figures cannot be added honestly and are dropped.
+fn absorb(first: &mut Endpoint, later: &mut Endpoint) -> bool {
+    let same = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a + b);
+    first.requests = same(first.requests, later.requests);
+    first.failures = same(first.failures, later.failures);
+    first
+        .metrics
+        .retain(|metric, _| !metric.is_latency() && *metric != Metric::ErrorRate && *metric != Metric::Throughput);
+    first.histogram = None;
+    true
+}
+
+/// One endpoint out of its parts in several runs. A single part stays as it is; of several, counts and error kinds are
+/// added and latency comes from histograms, if every part has one.
+pub(super) fn add_endpoints(parts: &[&Endpoint], duration_s: Option<f64>) -> Endpoint {
+    if let [only] = parts {
+        return (*only).clone();
+    }
+    let mut draft = Draft::default();
+    if let Some(first) = parts.first() {
+        draft.method.clone_from(&first.method);
+        draft.name.clone_from(&first.name);
+    }
+    draft.requests = parts.iter().map(|part| part.requests).sum();
+    draft.failures = parts.iter().map(|part| part.failures).sum();
+    for error in parts.iter().flat_map(|part| &part.errors) {
+        draft.error(&error.message, error.count);
+    }
+    if parts.iter().all(|part| part.histogram.is_some()) {
+        for histogram in parts.iter().filter_map(|part| part.histogram.as_ref()) {
+            draft.samples().latency.merge(histogram);
+        }
+    }
+    let step = parts
+        .iter()
+        .map(|part| part.metrics.get(&Metric::LatencyMin).and_then(Measurement::step))
+        .reduce(|a, b| Some(a?.max(b?)))
+        .flatten();
+    draft.finish(duration_s, step)
+}
+
+/// The total of an artifact that has none: sums of counts and throughput; percentiles only from histograms.
+fn add_up(endpoints: &[Endpoint], duration_s: Option<f64>) -> Option<Endpoint> {
+    if endpoints.is_empty() {
+        return None;
+    }
+    let sum = |of: fn(&Endpoint) -> Option<u64>| endpoints.iter().map(of).try_fold(0_u64, |sum, n| sum.checked_add(n?));
+    let mut draft = Draft { name: super::TOTAL.to_owned(), ..Draft::default() };
+    draft.requests = sum(|endpoint| endpoint.requests);
+    draft.failures = sum(|endpoint| endpoint.failures);
+    if let Some(rate) = endpoints.iter().map(|endpoint| endpoint.value(&Metric::Throughput)).sum::<Option<f64>>() {
+        draft.computed(Metric::Throughput, rate, Some(0.0));
+    }
+    if endpoints.iter().all(|endpoint| endpoint.histogram.is_some()) {
+        let samples = draft.samples();
+        for histogram in endpoints.iter().filter_map(|endpoint| endpoint.histogram.as_ref()) {
+            samples.latency.merge(histogram);
+        }
+    }
+    Some(draft.finish(duration_s, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_that_contradict_are_unknown() {
+        let mut recorder = Recorder::new();
+        recorder.endpoint(None, "a").requests(3).failures(5);
+        let run = recorder.finish().unwrap();
+        assert_eq!(run.endpoints[0].failures, None);
+        assert_eq!(run.endpoints[0].error_rate(), None);
+    }
+
+    #[test]
+    fn a_total_is_added_up_without_inventing_percentiles() {
+        let mut recorder = Recorder::new();
+        recorder.endpoint(None, "a").requests(300).failures(1).reported(Metric::Throughput, 50.0, None);
+        recorder.endpoint(None, "b").requests(150).failures(0).reported(Metric::Throughput, 40.0, None).reported(
+            Metric::LatencyP50,
+            3.0,
+            None,
+        );
+        let total = recorder.finish().unwrap().total.unwrap();
+        assert_eq!(
+            (total.requests, total.failures, total.value(&Metric::Throughput)),
+            (Some(450), Some(1), Some(90.0))
+        );
+        assert_eq!(total.value(&Metric::LatencyP50), None);
+    }
+
+    #[test]
+    fn samples_give_percentiles_on_the_artifacts_own_grid() {
+        let mut recorder = Recorder::new();
+        recorder.sample_step(1.0);
+        recorder.spans(0.0, 10_000.0);
+        for ms in 1..=1_000_u64 {
+            recorder.endpoint(Some("GET"), "/").samples().add(Some(ms * 1_000_000), Some(ms % 100 != 0));
+        }
+        let run = recorder.finish().unwrap();
+        let endpoint = run.endpoint("GET /").unwrap();
+        assert_eq!((endpoint.requests, endpoint.failures), (Some(1_000), Some(10)));
+        let p95 = endpoint.value(&Metric::LatencyP95).unwrap();
+        assert!((p95 - 950.0).abs() <= 4.0 && p95.fract() == 0.0, "{p95}");
+        assert_eq!(endpoint.value(&Metric::Throughput), Some(100.0));
+        assert_eq!(endpoint.value(&Metric::LatencyMean), Some(500.5));
+    }
+
+    #[test]
+    fn a_flood_of_names_ends_in_one_bucket() {
+        let mut recorder = Recorder::new();
+        for n in 0..MAX_ENDPOINTS + 5 {
+            recorder.endpoint(None, &format!("/item/{n}")).samples().add(Some(1), Some(true));
+        }
+        let run = recorder.finish().unwrap();
+        assert_eq!(run.endpoint(OTHERS).unwrap().requests, Some(5));
+        assert_eq!(run.notices[0].code, "too_many_endpoints");
+    }
+
+    #[test]
+    fn one_bad_row_in_a_thousand_is_a_notice_and_one_in_ten_an_error() {
+        let record = |good: u64| {
+            let mut recorder = Recorder::new();
+            recorder.good_rows(good);
+            recorder.bad_row(7, "no number");
+            recorder.finish()
+        };
+        assert_eq!(record(999).unwrap().notices[0].line, Some(7));
+        assert_eq!(record(9).unwrap_err().line, 7);
+    }
+}
