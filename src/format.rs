@@ -3,6 +3,8 @@
 //! One file per tool or format below this one, one line in the registry. A format *translates*; arithmetic is in
 //! [`crate::run::recorder`]. Adding one is described in docs/ARCHITECTURE.md.
 
+pub mod read;
+
 use std::io::BufRead;
 
 use crate::artifact::Head;

@@ -1,1 +1,422 @@
-//! Reads and writes baseline files.
+//! Reads and writes baseline files: versioned JSON, one line per endpoint so that a review diff can be read.
+//!
+//! A metric is `12.5` if the artifact gave it exactly, `[12, 1]` with its rounding step, `[12, null]` where the step is
+//! unknown. Figures keep nine significant digits.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{AcceptedMetrics, Baseline, BaselineEndpoint, BaselineRun, KEEP};
+use crate::run::LoadFacts;
+use crate::run::histogram::Histogram;
+use crate::run::metric::{Measurement, Metric, Source};
+
+/// The schema name of baseline files.
+pub const SCHEMA: &str = "loadgate.baseline/1";
+/// Largest baseline file read.
+const LIMIT: u64 = 64 << 20;
+
+/// Why a baseline file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file system said no.
+    #[error("{file}: cannot be {what}: {source}")]
+    Io {
+        /// The file.
+        file: String,
+        /// `read` or `written`.
+        what: &'static str,
+        /// What it said.
+        source: std::io::Error,
+    },
+    /// Not JSON, or not the shape of a baseline.
+    #[error(
+        "{file}:{line}:{column}: not a loadgate baseline: {message}\nhint: `loadgate baseline add` writes one; `loadgate baseline import` takes older kinds"
+    )]
+    Malformed {
+        /// The file.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// What was expected.
+        message: String,
+    },
+    /// Of another version.
+    #[error(
+        "{file}: expected schema `{SCHEMA}`, found `{found}`\nhint: a newer loadgate wrote this file; update loadgate"
+    )]
+    Version {
+        /// The file.
+        file: String,
+        /// Its schema.
+        found: String,
+    },
+    /// Far too large.
+    #[error("{file}: larger than {} MiB, which no baseline is", LIMIT >> 20)]
+    TooLarge {
+        /// The file.
+        file: String,
+    },
+}
+
+/// What a baseline path holds.
+#[derive(Debug)]
+pub enum Stored {
+    /// Nothing: there is no such file.
+    Absent,
+    /// A baseline that we wrote.
+    Baseline(Baseline),
+    /// Something else that may be an artifact of its own, such as an old service -> figures JSON.
+    Foreign,
+}
+
+/// Reads the file at `path`, shown to people as `name`.
+pub fn read(path: &Path, name: &str) -> Result<Stored, StoreError> {
+    let io = |source| StoreError::Io { file: name.to_owned(), what: "read", source };
+    let size = match std::fs::metadata(path) {
+        Ok(facts) => facts.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Stored::Absent),
+        Err(error) => return Err(io(error)),
+    };
+    if size > LIMIT {
+        return Err(StoreError::TooLarge { file: name.to_owned() });
+    }
+    let bytes = std::fs::read(path).map_err(io)?;
+    parse(&String::from_utf8_lossy(&bytes), name)
+}
+
+/// Reads the text of a baseline file shown to people as `name`.
+pub fn parse(text: &str, name: &str) -> Result<Stored, StoreError> {
+    let malformed = |error: &serde_json::Error| {
+        let said = error.to_string();
+        StoreError::Malformed {
+            file: name.to_owned(),
+            line: error.line(),
+            column: error.column(),
+            message: said.split(" at line ").next().unwrap_or(&said).to_owned(),
+        }
+    };
+    let mark: Mark = match serde_json::from_str(text) {
+        Ok(mark) => mark,
+        Err(error) if text.trim_start().starts_with('{') => return Err(malformed(&error)),
+        Err(_) => return Ok(Stored::Foreign),
+    };
+    match mark.schema.as_ref().and_then(Value::as_str) {
+        Some(SCHEMA) => {}
+        Some(other) if other.starts_with("loadgate.baseline/") => {
+            return Err(StoreError::Version { file: name.to_owned(), found: other.to_owned() });
+        }
+        _ => return Ok(Stored::Foreign),
+    }
+    let wire: WireBaseline = serde_json::from_str(text).map_err(|error| malformed(&error))?;
+    Ok(Stored::Baseline(wire.into()))
+}
+
+/// Writes the file so that it is the old one or the new one, never half.
+pub fn write(path: &Path, name: &str, baseline: &Baseline) -> Result<(), StoreError> {
+    let io = |source| StoreError::Io { file: name.to_owned(), what: "written", source };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(io)?;
+    let mut file = tempfile::Builder::new().prefix(".loadgate-").tempfile_in(folder).map_err(io)?;
+    file.write_all(to_text(baseline).as_bytes()).map_err(io)?;
+    file.as_file().sync_all().map_err(io)?;
+    // A temporary file is private to its owner; a committed one is not.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(io)?;
+    }
+    file.persist(path).map_err(|error| io(error.error))?;
+    Ok(())
+}
+
+/// The text of a baseline file.
+pub fn to_text(baseline: &Baseline) -> String {
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{{\"schema\":{},\"suite\":{},\"keep\":{},\"runs\":[",
+        json(&SCHEMA),
+        json(&baseline.suite),
+        baseline.keep
+    );
+    for (at, run) in baseline.runs.iter().enumerate() {
+        let head = json(&WireRunHead::from(run));
+        // The head ends in `}`: the endpoints go inside, each on a line of its own.
+        let _ = writeln!(text, "{},\"endpoints\":{{", head.strip_suffix('}').unwrap_or(&head));
+        write_lines(
+            &mut text,
+            run.endpoints.iter().map(|(label, endpoint)| (label, json(&WireEndpoint::from(endpoint)))),
+        );
+        text.push('}');
+        if let Some(total) = &run.total {
+            let _ = write!(text, ",\"total\":{}", json(&WireEndpoint::from(total)));
+        }
+        text.push_str(if at + 1 < baseline.runs.len() { "},\n" } else { "}\n" });
+    }
+    text.push_str("],\"histograms\":{\n");
+    write_lines(&mut text, baseline.histograms.iter().map(|(label, histogram)| (label, json(histogram))));
+    text.push_str("}}\n");
+    text
+}
+
+fn write_lines<'a>(text: &mut String, entries: impl Iterator<Item = (&'a String, String)>) {
+    let lines: Vec<String> = entries.map(|(label, value)| format!("{}:{value}", json(label))).collect();
+    text.push_str(&lines.join(",\n"));
+    if !lines.is_empty() {
+        text.push('\n');
+    }
+}
+
+/// Our own types hold only text, finite numbers and maps with text keys: they always serialise.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+#[derive(Deserialize)]
+struct Mark {
+    #[serde(default)]
+    schema: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct WireBaseline {
+    #[serde(default)]
+    suite: String,
+    #[serde(default)]
+    keep: Option<usize>,
+    runs: Vec<WireRun>,
+    #[serde(default)]
+    histograms: BTreeMap<String, Histogram>,
+}
+
+#[derive(Deserialize)]
+struct WireRun {
+    id: String,
+    #[serde(default)]
+    time: Option<Timestamp>,
+    #[serde(default)]
+    commit: Option<String>,
+    #[serde(default, rename = "ref")]
+    git_ref: Option<String>,
+    #[serde(default)]
+    verdict: Option<String>,
+    #[serde(default)]
+    accepted: BTreeMap<String, AcceptedMetrics>,
+    #[serde(default)]
+    load: LoadFacts,
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+    endpoints: BTreeMap<String, WireEndpoint>,
+    #[serde(default)]
+    total: Option<WireEndpoint>,
+}
+
+#[derive(Serialize)]
+struct WireRunHead<'a> {
+    id: &'a str,
+    time: Option<Timestamp>,
+    commit: Option<&'a str>,
+    #[serde(rename = "ref")]
+    git_ref: Option<&'a str>,
+    verdict: Option<&'a str>,
+    accepted: &'a BTreeMap<String, AcceptedMetrics>,
+    load: &'a LoadFacts,
+    environment: &'a BTreeMap<String, String>,
+}
+
+impl<'a> From<&'a BaselineRun> for WireRunHead<'a> {
+    fn from(run: &'a BaselineRun) -> Self {
+        Self {
+            id: &run.id,
+            time: run.time,
+            commit: run.commit.as_deref(),
+            git_ref: run.git_ref.as_deref(),
+            verdict: run.verdict.as_deref(),
+            accepted: &run.accepted,
+            load: &run.load,
+            environment: &run.environment,
+        }
+    }
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct WireEndpoint {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requests: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failures: Option<u64>,
+    #[serde(flatten)]
+    metrics: BTreeMap<ShortName, WireValue>,
+}
+
+/// A metric's name without `latency_`: `p95`, `mean`, `throughput`, `custom:x`.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct ShortName(Metric);
+
+impl Serialize for ShortName {
+    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let name = self.0.name();
+        out.serialize_str(name.strip_prefix("latency_").unwrap_or(&name))
+    }
+}
+
+impl<'de> Deserialize<'de> for ShortName {
+    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(input)?;
+        let metric = text.parse().or_else(|_: crate::run::metric::UnknownMetric| format!("latency_{text}").parse());
+        metric.map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a number, or a number and its rounding step: [12, 1]")]
+enum WireValue {
+    Exact(f64),
+    Rounded(f64, Option<f64>),
+}
+
+impl From<&BaselineEndpoint> for WireEndpoint {
+    fn from(endpoint: &BaselineEndpoint) -> Self {
+        let counted = endpoint.requests.is_some() && endpoint.failures.is_some();
+        let metrics = endpoint
+            .metrics
+            .iter()
+            // The counts say it exactly.
+            .filter(|(metric, _)| !(counted && **metric == Metric::ErrorRate))
+            .map(|(metric, value)| {
+                let number = significant(value.value());
+                let stored = match value.step() {
+                    Some(0.0) => WireValue::Exact(number),
+                    step => WireValue::Rounded(number, step),
+                };
+                (ShortName(metric.clone()), stored)
+            })
+            .collect();
+        Self { requests: endpoint.requests, failures: endpoint.failures, metrics }
+    }
+}
+
+impl From<WireEndpoint> for BaselineEndpoint {
+    fn from(wire: WireEndpoint) -> Self {
+        let mut metrics: BTreeMap<Metric, Measurement> = wire
+            .metrics
+            .into_iter()
+            .filter_map(|(name, value)| {
+                let (value, step) = match value {
+                    WireValue::Exact(value) => (value, Some(0.0)),
+                    WireValue::Rounded(value, step) => (value, step),
+                };
+                Some((name.0, Measurement::new(value, Source::Reported, step)?))
+            })
+            .collect();
+        let failures = wire.failures.filter(|failures| wire.requests.is_none_or(|requests| *failures <= requests));
+        if let (Some(requests @ 1..), Some(failures)) = (wire.requests, failures) {
+            let rate = Measurement::new(failures as f64 / requests as f64, Source::Computed, Some(0.0));
+            metrics.extend(rate.map(|rate| (Metric::ErrorRate, rate)));
+        }
+        Self { requests: wire.requests, failures, metrics }
+    }
+}
+
+impl From<WireBaseline> for Baseline {
+    fn from(wire: WireBaseline) -> Self {
+        let runs = wire.runs.into_iter().map(|run| BaselineRun {
+            id: run.id,
+            time: run.time,
+            commit: run.commit,
+            git_ref: run.git_ref,
+            verdict: run.verdict,
+            accepted: run.accepted,
+            load: run.load,
+            environment: run.environment,
+            endpoints: run.endpoints.into_iter().map(|(label, endpoint)| (label, endpoint.into())).collect(),
+            total: run.total.map(BaselineEndpoint::from),
+        });
+        Self {
+            suite: wire.suite,
+            keep: wire.keep.unwrap_or(KEEP).max(1),
+            runs: runs.collect(),
+            histograms: wire.histograms,
+        }
+    }
+}
+
+/// Nine significant digits: far below any noise, and half the length of a full double.
+fn significant(value: f64) -> f64 {
+    format!("{value:.8e}").parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baseline::Origin;
+    use crate::run::recorder::Recorder;
+
+    fn baseline() -> Baseline {
+        let mut recorder = Recorder::new();
+        let draft = recorder.endpoint(Some("POST"), "/checkout \"x\"");
+        draft.requests(300).failures(1);
+        draft.reported(Metric::LatencyMean, 10.328_301_886_792_453, Some(0.0));
+        draft.reported(Metric::LatencyP50, 120.0, Some(10.0));
+        draft.reported(Metric::LatencyP95, 210.5, None);
+        draft.samples().latency.record(5_000_000);
+        let run = recorder.finish().unwrap();
+        let mut baseline = Baseline::new("api");
+        baseline.add(&run, Origin { id: "r1".into(), commit: Some("4f1c2ab".into()), ..Origin::default() });
+        baseline.add(&run, Origin { id: "r2".into(), ..Origin::default() });
+        baseline
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let text = to_text(&baseline());
+        let Stored::Baseline(read) = parse(&text, "b.json").unwrap() else { panic!("a baseline") };
+        assert_eq!(to_text(&read), text);
+        assert_eq!(read.runs.len(), 2);
+        let endpoint = read.runs[0].endpoint("POST /checkout \"x\"").unwrap();
+        assert_eq!(endpoint.metrics[&Metric::LatencyP50].step(), Some(10.0));
+        assert_eq!(endpoint.metrics[&Metric::LatencyP95].step(), None);
+        assert_eq!(endpoint.metrics[&Metric::ErrorRate].value(), 1.0 / 300.0);
+        assert_eq!(endpoint.metrics[&Metric::LatencyMean].value(), 10.328_301_9);
+    }
+
+    #[test]
+    fn an_endpoint_is_one_line() {
+        let text = to_text(&baseline());
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains("\"requests\":300")).collect();
+        assert!(
+            lines[0].starts_with(
+                r#""POST /checkout \"x\"":{"requests":300,"failures":1,"mean":10.3283019,"p50":[120.0,10.0]"#
+            ),
+            "{text}"
+        );
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["schema"], SCHEMA);
+    }
+
+    #[test]
+    fn adding_drops_the_oldest_beyond_keep() {
+        let mut baseline = baseline();
+        baseline.keep = 2;
+        baseline.add(&crate::run::Run::default(), Origin { id: "r3".into(), ..Origin::default() });
+        assert_eq!(baseline.runs.iter().map(|run| run.id.as_str()).collect::<Vec<_>>(), ["r2", "r3"]);
+    }
+
+    #[test]
+    fn bad_files_say_where() {
+        let error = parse("{\"schema\":\"loadgate.baseline/1\",\n\"runs\":[{\"id\":3}]}", "b.json").unwrap_err();
+        assert!(error.to_string().starts_with("b.json:2:"), "{error}");
+        assert!(matches!(parse("{\"schema\":\"loadgate.baseline/2\"}", "b.json"), Err(StoreError::Version { .. })));
+        assert!(matches!(parse("{\"a\":{}}", "b.json"), Ok(Stored::Foreign)));
+        assert!(parse("{\"schema\":", "b.json").is_err());
+    }
+}
