@@ -8,6 +8,7 @@ pub mod run;
 
 pub mod artifact;
 pub mod format;
+pub mod github;
 
 pub mod baseline;
 pub mod policy;

@@ -1,0 +1,5 @@
+//! GitHub, seen from inside a workflow step: the event and environment, the inputs, and the words a step may say to its runner.
+
+pub mod commands;
+pub mod context;
+pub mod inputs;
