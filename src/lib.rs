@@ -13,6 +13,7 @@ pub mod github;
 pub mod baseline;
 pub mod policy;
 
+pub mod compare;
 pub mod verdict;
 
 pub mod report;

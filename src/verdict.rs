@@ -1,6 +1,15 @@
 //! What we say: a status per row, an outcome per suite.
+//!
+//! [`judge`] holds a [`Comparison`] against a [`Policy`]. Pure: today's date is an argument. STATISTICS sections 3 to 12 and
+//! SPEC section 5 are the contract.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+
+use crate::compare::Comparison;
+use crate::policy::{Acceptance, Policy, Rule};
+use crate::run::Notice;
+use crate::run::metric::{Metric, Unit};
 
 /// What is said of one row (endpoint x metric, or a whole endpoint).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,4 +51,98 @@ pub enum Outcome {
     Pass,
     /// There is nothing to compare with yet.
     NoBaseline,
+}
+
+/// How a suite was decided. With a thin baseline `auto` decides by limits, and says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decided {
+    /// By evidence (rows with a thin history of their own still by limits).
+    Evidence,
+    /// By limits alone.
+    Plain,
+}
+
+impl Decided {
+    /// `evidence` or `plain`, as in the report.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Evidence => "evidence",
+            Self::Plain => "plain",
+        }
+    }
+}
+
+/// What is said of one suite. Borrows the rules it was judged by.
+#[derive(Debug, Clone)]
+pub struct Verdict<'p> {
+    /// The worst of its findings, with the policies for new and missing endpoints.
+    pub outcome: Outcome,
+    /// How rows were decided.
+    pub decided: Decided,
+    /// One per endpoint and metric that a rule speaks about, and one per new or missing endpoint; in order of the
+    /// endpoint's label, whole endpoints first, then by metric.
+    pub findings: Vec<Finding<'p>>,
+    /// `load_mismatch`, `common_shift`, `mostly_fails`, `rule_unused`, …
+    pub notices: Vec<Notice>,
+}
+
+/// One row with everything that can be said of it. Numbers are raw, in the metric's unit, and `None` where unknown.
+#[derive(Debug, Clone)]
+pub struct Finding<'p> {
+    /// As shown and matched: `POST /checkout`.
+    pub endpoint: String,
+    /// The method, where known.
+    pub method: Option<String>,
+    /// The name without the method.
+    pub name: String,
+    /// `None` for a whole endpoint that is new or missing.
+    pub metric: Option<Metric>,
+    /// The unit of `baseline`, `current` and `change`.
+    pub unit: Option<Unit>,
+    /// What is usual: the geometric mean of the last level (of one run the value itself); rates: all failures over all
+    /// requests.
+    pub baseline: Option<f64>,
+    /// What is now, likewise.
+    pub current: Option<f64>,
+    /// Current minus baseline.
+    pub change: Option<f64>,
+    /// Change over baseline; `None` where the baseline is zero.
+    pub change_relative: Option<f64>,
+    /// What is said of it.
+    pub status: Status,
+    /// The rule that decided: the budget if that is broken, else the one with a limit, else the budget. `None` for rows of
+    /// information and whole endpoints.
+    pub rule: Option<&'p Rule>,
+    /// The entry that turned a `fail` into `accepted`, or would have, had its ceiling or its last day allowed.
+    pub acceptance: Option<&'p Acceptance>,
+    /// What the runs can prove; `None` where there is nothing to compare.
+    pub evidence: Option<Evidence>,
+    /// One sentence for people: size, likely range, limit, what would settle it. No p-values.
+    pub why: String,
+}
+
+/// The raw figures of STATISTICS section 12, and those behind them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// Chance of a change at least this bad if nothing changed.
+    pub p_value: Option<f64>,
+    /// The same against the other endpoints of the run.
+    pub p_residual: Option<f64>,
+    /// Degrees of freedom of the t statistic; `None` for rates.
+    pub df: Option<u32>,
+    /// Baseline runs that hold the value.
+    pub runs: usize,
+    /// 95 % interval of the relative change, lower end first (rates: of the difference, .01 = 1 point).
+    pub interval: Option<[f64; 2]>,
+    /// Smallest bad change that would be seen in 4 of 5 runs, in the unit of `interval`.
+    pub smallest_detectable: Option<f64>,
+    /// The figures in one sentence, p-value included.
+    pub text: String,
+}
+
+/// Judges a suite. `today` ends acceptances.
+pub fn judge<'p>(policy: &'p Policy, comparison: &Comparison<'_>, today: Date) -> Verdict<'p> {
+    let _ = (policy, comparison, today);
+    Verdict { outcome: Outcome::NoBaseline, decided: Decided::Plain, findings: Vec::new(), notices: Vec::new() }
 }
