@@ -4,6 +4,7 @@
 //! [`pipeline`] is the whole program on one page. The modules below stand in the order of that flow; each knows only those
 //! above it (a test holds this). The library exists for the binary and the tests: it is *not* a stable API.
 
+pub mod files;
 pub mod run;
 
 pub mod artifact;
@@ -17,3 +18,5 @@ pub mod compare;
 pub mod verdict;
 
 pub mod report;
+
+pub mod cli;

@@ -1,4 +1,4 @@
-//! From what the user wrote (files, folders, globs, or nothing) to artifacts, sorted by name.
+//! From what the user wrote (files, folders, globs, or nothing) to artifacts, sorted by name. [I/O]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,5 @@
-//! Opens an artifact as UTF-8 text: undoes gzip, a byte order mark and UTF-16, with bounds on what a hostile file can cost.
+//! Opens an artifact as UTF-8 text: undoes gzip, a byte order mark and UTF-16, with bounds on what a hostile file
+//! can cost. [I/O]
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};

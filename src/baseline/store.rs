@@ -1,11 +1,10 @@
-//! Reads and writes baseline files: versioned JSON, one line per endpoint so that a review diff can be read.
+//! Reads and writes baseline files: versioned JSON, one line per endpoint so that a review diff can be read. [I/O]
 //!
 //! A metric is `12.5` if the artifact gave it exactly, `[12, 1]` with its rounding step, `[12, null]` where the step is
 //! unknown. Figures keep nine significant digits.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -13,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{AcceptedMetrics, Baseline, BaselineEndpoint, BaselineRun, KEEP};
+use crate::files;
 use crate::run::LoadFacts;
 use crate::run::histogram::Histogram;
 use crate::run::metric::{Measurement, Metric, Source};
@@ -120,22 +120,13 @@ pub fn parse(text: &str, name: &str) -> Result<Stored, StoreError> {
     Ok(Stored::Baseline(wire.into()))
 }
 
-/// Writes the file so that it is the old one or the new one, never half.
+/// Writes the file, whole or not at all.
 pub fn write(path: &Path, name: &str, baseline: &Baseline) -> Result<(), StoreError> {
-    let io = |source| StoreError::Io { file: name.to_owned(), what: "written", source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(io)?;
-    let mut file = tempfile::Builder::new().prefix(".loadgate-").tempfile_in(folder).map_err(io)?;
-    file.write_all(to_text(baseline).as_bytes()).map_err(io)?;
-    file.as_file().sync_all().map_err(io)?;
-    // A temporary file is private to its owner; a committed one is not.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(io)?;
-    }
-    file.persist(path).map_err(|error| io(error.error))?;
-    Ok(())
+    files::write(path, to_text(baseline).as_bytes()).map_err(|source| StoreError::Io {
+        file: name.to_owned(),
+        what: "written",
+        source,
+    })
 }
 
 /// The text of a baseline file.

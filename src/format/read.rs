@@ -1,4 +1,4 @@
-//! From artifacts to runs: opens, recognises, puts the files of one run together, and parses.                      [I/O]
+//! From artifacts to runs: opens, recognises, puts the files of one run together, and parses. [I/O]
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The REST API: octocrab behind one small trait, with our own patience around it.
+//! The REST API: octocrab behind one small trait, with our own patience around it. [I/O]
 //!
 //! octocrab carries a request and its answer, nothing more: its retry repeats every method at once, which makes two comments
 //! of one, so it is not even compiled in. What may be repeated, when and for how long is decided here.

@@ -1,4 +1,4 @@
-//! The event and the runner's environment, read once and typed.
+//! The event and the runner's environment, read once and typed. [I/O]
 //!
 //! Payloads differ between hosts, versions and triggers, so each field is looked up on its own and may be missing; nothing
 //! here fails. [`Context::new`] is pure; [`Context::read`] gathers what it needs.
