@@ -1,0 +1,354 @@
+//! The only place where an option has a name, a default and a help text.
+
+#![expect(clippy::doc_markdown, reason = "these comments are help texts, printed as they are")]
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use crate::policy::Gate;
+
+/// Judges load-test results: reads what Locust, k6, JMeter and others leave, compares with the committed baseline, says what got worse.
+#[derive(Debug, Parser)]
+#[command(name = "loadgate", version, arg_required_else_help = true, after_help = EXIT_CODES, max_term_width = 110)]
+pub struct Cli {
+    /// What every command understands.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    nothing blocks
+  1    a rule is broken
+  2    loadgate could not do its work: usage, config, unreadable or missing results, nothing to compare
+  3    can't tell, and --fail-on or --strict says that blocks
+  130  interrupted
+
+Every option can be set as LOADGATE_<NAME>; an option wins over its variable, a variable over the config file.";
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// Config file [default: .github/loadgate.yml or loadgate.yml, if there is one]
+    #[arg(long, global = true, value_name = "FILE", env = "LOADGATE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The suite the files belong to, or the only suite of the config to look at
+    #[arg(long, global = true, value_name = "NAME", env = "LOADGATE_SUITE")]
+    pub suite: Option<String>,
+    /// Read FILE as the format ID, whatever it looks like; may be repeated
+    #[arg(long, global = true, value_name = "FILE=ID", env = "LOADGATE_FORMAT_OF", value_delimiter = '\n')]
+    pub format_of: Vec<String>,
+    /// Work as if started in this folder
+    #[arg(long, global = true, value_name = "DIR", env = "LOADGATE_WORKING_DIRECTORY")]
+    pub working_directory: Option<PathBuf>,
+    /// Less talk on stderr
+    #[arg(short, long, global = true, env = "LOADGATE_QUIET", value_parser = FalseyValueParser::new())]
+    pub quiet: bool,
+    /// More talk on stderr
+    #[arg(short, long, global = true, env = "LOADGATE_VERBOSE", value_parser = FalseyValueParser::new())]
+    pub verbose: bool,
+    /// Colour in the output
+    #[arg(long, global = true, value_name = "WHEN", env = "LOADGATE_COLOR", default_value = "auto")]
+    pub color: Color,
+    /// Take this as the present time (RFC 3339), so that the same inputs give the same bytes
+    #[arg(long, global = true, value_name = "TIME", env = "LOADGATE_NOW", hide_short_help = true)]
+    pub now: Option<Timestamp>,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal that can.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read, compare with the baseline, judge and print
+    ///
+    /// Files, folders or globs; without any, the suites of the config, else the usual places (load-results/, *_stats.csv,
+    /// *.jtl, simulation.log, ...). Writes report.json, summary.md, comment.md, issue.md, report.html, junit.xml and the
+    /// normalised runs into the report folder. No network unless --publish.
+    #[command(after_help = "Examples:
+  loadgate check load-results/
+  loadgate check --baseline .loadgate/baselines/api.json 'load-results/api_*'
+  loadgate check --gate plain --strict results.jtl")]
+    Check(Box<Check>),
+    /// Carry a report to GitHub: summary, comment, status, issue
+    ///
+    /// Takes a report.json that `check` wrote, or results, which are judged first. Exits with the report's exit code.
+    Publish(Box<Publish>),
+    /// Show what was recognised in files and what is in them
+    #[command(after_help = "Example:
+  loadgate inspect --format json results/*.csv")]
+    Inspect(Inspect),
+    /// The committed baseline: add to it, show it, take over an older one
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
+    /// List the formats that are recognised
+    Formats(Formats),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `loadgate check`
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    /// Results: files, folders or globs
+    #[arg(value_name = "FILES")]
+    pub files: Vec<String>,
+    /// How to judge and print.
+    #[command(flatten)]
+    pub judging: Judging,
+    /// What to print on stdout
+    #[arg(long, value_name = "KIND", env = "LOADGATE_OUTPUT", default_value = "text")]
+    pub output: Output,
+    /// Carry the result to GitHub as well
+    #[arg(long, env = "LOADGATE_PUBLISH", value_parser = FalseyValueParser::new())]
+    pub publish: bool,
+    /// How to publish.
+    #[command(flatten)]
+    pub publishing: Publishing,
+}
+
+/// `loadgate publish`
+#[derive(Debug, Clone, Args)]
+pub struct Publish {
+    /// A report.json, or results: files, folders or globs
+    #[arg(value_name = "REPORT.json | FILES")]
+    pub files: Vec<String>,
+    /// How to judge results.
+    #[command(flatten)]
+    pub judging: Judging,
+    /// How to publish.
+    #[command(flatten)]
+    pub publishing: Publishing,
+}
+
+/// Options that decide the verdict and where it is written.
+#[derive(Debug, Clone, Args)]
+pub struct Judging {
+    /// Baseline file, or any results to compare with [default: .loadgate/baselines/<suite>.json]
+    #[arg(long, value_name = "FILE", env = "LOADGATE_BASELINE")]
+    pub baseline: Option<String>,
+    /// How rows are decided [default: auto, or as the config says]
+    #[arg(long, value_name = "HOW", env = "LOADGATE_GATE")]
+    pub gate: Option<Gate>,
+    /// Anything that is not a clear pass blocks: the same as --fail-on fail,warn,inconclusive,missing,not_measured
+    #[arg(long, env = "LOADGATE_STRICT", value_parser = FalseyValueParser::new())]
+    pub strict: bool,
+    /// What blocks: fail, warn, inconclusive, missing, not_measured, separated by commas; or never [default: fail]
+    #[arg(long, value_name = "LIST", env = "LOADGATE_FAIL_ON")]
+    pub fail_on: Option<String>,
+    /// No baseline is "can't tell" (exit 3) instead of a first run (exit 0)
+    #[arg(long, env = "LOADGATE_REQUIRE_BASELINE", value_parser = FalseyValueParser::new())]
+    pub require_baseline: bool,
+    /// Where the report files go
+    #[arg(long, value_name = "DIR", env = "LOADGATE_REPORT_DIR", default_value = "loadgate-report")]
+    pub report_dir: PathBuf,
+    /// Folder with templates of your own: summary.md.j2, comment.md.j2, issue.md.j2, report.html.j2
+    #[arg(long, value_name = "DIR", env = "LOADGATE_TEMPLATE_DIR")]
+    pub template_dir: Option<PathBuf>,
+}
+
+/// Options that decide what is carried to GitHub.
+#[derive(Debug, Clone, Args)]
+pub struct Publishing {
+    /// Print the plan as JSON instead of carrying it out
+    #[arg(long, env = "LOADGATE_DRY_RUN", value_parser = FalseyValueParser::new())]
+    pub dry_run: bool,
+    /// When to comment on the pull request; a comment that exists is kept true in all but `never`
+    #[arg(long, value_name = "WHEN", env = "LOADGATE_COMMENT", default_value = "always")]
+    pub comment: CommentWhen,
+    /// Tells apart the comments of several jobs on one pull request [default: the suites' names]
+    #[arg(long, value_name = "KEY", env = "LOADGATE_COMMENT_KEY")]
+    pub comment_key: Option<String>,
+    /// Who we are on GitHub: only comments and issues of this author are touched
+    #[arg(long, value_name = "LOGIN", env = "LOADGATE_BOT_LOGIN", default_value = "github-actions[bot]")]
+    pub bot_login: String,
+    /// A named status on the tested commit [default: none; commit-status under workflow_run]
+    #[arg(long, value_name = "KIND", env = "LOADGATE_STATUS")]
+    pub status: Option<StatusKind>,
+    /// Name of that status
+    #[arg(long, value_name = "NAME", env = "LOADGATE_STATUS_NAME", default_value = "loadgate")]
+    pub status_name: String,
+    /// Whether to keep a regression issue; auto: on the default branch for schedule, push and dispatch
+    #[arg(long, value_name = "WHEN", env = "LOADGATE_ISSUE", default_value = "auto")]
+    pub issue: IssueWhen,
+    /// How a good run on the default branch becomes part of the baseline
+    #[arg(long, value_name = "HOW", env = "LOADGATE_UPDATE_BASELINE", default_value = "never")]
+    pub update_baseline: UpdateBaseline,
+    /// Branch that keeps the history of every run [default: none, or as the config says]
+    #[arg(long, value_name = "BRANCH", env = "LOADGATE_HISTORY_BRANCH")]
+    pub history_branch: Option<String>,
+    /// Gets one Slack-compatible JSON post when the state changes
+    #[arg(long, value_name = "URL", env = "LOADGATE_WEBHOOK_URL", hide_env_values = true)]
+    pub webhook_url: Option<String>,
+}
+
+/// When to comment on a pull request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CommentWhen {
+    /// On every run.
+    Always,
+    /// From the first row on that is not a pass.
+    OnChange,
+    /// From the first failing row on.
+    OnFailure,
+    /// Not at all.
+    Never,
+}
+
+/// What to set on the tested commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StatusKind {
+    /// Nothing: the step's exit code is the check.
+    None,
+    /// A commit status.
+    CommitStatus,
+    /// A check run with annotations.
+    CheckRun,
+}
+
+/// Whether to keep a regression issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IssueWhen {
+    /// For schedule, push and dispatch on the default branch.
+    Auto,
+    /// Wherever it runs.
+    On,
+    /// Never.
+    Off,
+}
+
+/// How a good run becomes part of the baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UpdateBaseline {
+    /// Not by itself.
+    Never,
+    /// By a commit to the default branch.
+    Commit,
+    /// By one pull request that is kept up to date.
+    PullRequest,
+}
+
+/// What `check` prints on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// A table for people.
+    Text,
+    /// The report.
+    Json,
+    /// The job summary.
+    Markdown,
+    /// The table, and annotations as workflow commands.
+    Github,
+}
+
+/// `loadgate inspect`
+#[derive(Debug, Clone, Args)]
+pub struct Inspect {
+    /// Results: files, folders or globs
+    #[arg(value_name = "FILES")]
+    pub files: Vec<String>,
+    /// How to print
+    #[arg(long, value_name = "KIND", env = "LOADGATE_FORMAT", default_value = "text")]
+    pub format: TextOrJson,
+}
+
+/// `loadgate formats`
+#[derive(Debug, Clone, Args)]
+pub struct Formats {
+    /// How to print
+    #[arg(long, value_name = "KIND", default_value = "text")]
+    pub format: TextOrJson,
+}
+
+/// For people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TextOrJson {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `loadgate baseline …`
+#[derive(Debug, Subcommand)]
+pub enum BaselineCommand {
+    /// Append one run, drop the oldest past `keep`
+    #[command(after_help = "Example, on the default branch after a good run:
+  loadgate baseline add load-results/ && git add .loadgate && git commit -m 'Record baseline run'")]
+    Add(BaselineAdd),
+    /// Show the runs and how far they differ
+    Show(BaselineShow),
+    /// Start a baseline from an older file: service -> figures JSON, or any results
+    Import(BaselineImport),
+}
+
+/// Where the baseline is.
+#[derive(Debug, Clone, Args)]
+pub struct BaselineFile {
+    /// Baseline file [default: .loadgate/baselines/<suite>.json]
+    #[arg(long, value_name = "FILE", env = "LOADGATE_BASELINE")]
+    pub baseline: Option<String>,
+}
+
+/// `loadgate baseline add`
+#[derive(Debug, Clone, Args)]
+pub struct BaselineAdd {
+    /// Results of one run: files, folders or globs
+    #[arg(value_name = "FILES")]
+    pub files: Vec<String>,
+    /// Where it is.
+    #[command(flatten)]
+    pub file: BaselineFile,
+    /// The commit that was tested [default: from GitHub's environment, then git]
+    #[arg(long, value_name = "SHA")]
+    pub commit: Option<String>,
+    /// The branch or tag that was tested [default: from GitHub's environment, then git]
+    #[arg(long = "ref", value_name = "REF")]
+    pub git_ref: Option<String>,
+    /// When the load test ran [default: as the results say]
+    #[arg(long, value_name = "RFC3339")]
+    pub time: Option<Timestamp>,
+    /// Print what would change, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `loadgate baseline show`
+#[derive(Debug, Clone, Args)]
+pub struct BaselineShow {
+    /// Where it is.
+    #[command(flatten)]
+    pub file: BaselineFile,
+    /// How to print
+    #[arg(long, value_name = "KIND", default_value = "text")]
+    pub format: TextOrJson,
+}
+
+/// `loadgate baseline import`
+#[derive(Debug, Clone, Args)]
+pub struct BaselineImport {
+    /// The older file
+    #[arg(value_name = "OLD")]
+    pub old: String,
+    /// Where it goes.
+    #[command(flatten)]
+    pub file: BaselineFile,
+}

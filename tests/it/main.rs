@@ -1,0 +1,12 @@
+//! One integration binary, one module per subject: linking happens once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that cannot go on fails, and helpers of tests are part of them"
+)]
+
+mod house;
