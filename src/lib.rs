@@ -14,6 +14,8 @@ pub mod github;
 pub mod baseline;
 pub mod policy;
 
+pub mod config;
+
 pub mod compare;
 pub mod verdict;
 

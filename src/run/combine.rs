@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::metric::{Measurement, Metric, Source};
 use super::recorder::add_endpoints;
 use super::{Endpoint, Notice, Run};
 
@@ -86,9 +87,46 @@ pub fn add(runs: &[Run]) -> Run {
     sum
 }
 
+/// One endpoint out of several of one run, measured over the same time. Like [`add`], and beside it all that is exact
+/// without samples: the sum of throughputs, the extremes, the mean weighted by requests.
+pub fn merge_endpoints(parts: &[Endpoint], duration_s: Option<f64>) -> Endpoint {
+    let parts: Vec<&Endpoint> = parts.iter().collect();
+    let mut merged = add_endpoints(&parts, duration_s);
+    if parts.len() < 2 {
+        return merged;
+    }
+    let all =
+        |metric: &Metric| parts.iter().map(|part| part.metrics.get(metric)).collect::<Option<Vec<&Measurement>>>();
+    for metric in [Metric::Throughput, Metric::LatencyMin, Metric::LatencyMax] {
+        let join = match metric {
+            Metric::Throughput => |a: f64, b: f64| a + b,
+            Metric::LatencyMin => f64::min,
+            _ => f64::max,
+        };
+        let value = all(&metric).and_then(|all| all.iter().map(|one| one.value()).reduce(join));
+        fill(&mut merged, metric, value, &parts);
+    }
+    let weighted = all(&Metric::LatencyMean).and_then(|means| {
+        let requests = parts.iter().map(|part| part.requests).collect::<Option<Vec<u64>>>()?;
+        let sum: f64 = means.iter().zip(&requests).map(|(mean, requests)| mean.value() * *requests as f64).sum();
+        Some(sum / requests.iter().map(|requests| *requests as f64).sum::<f64>())
+    });
+    fill(&mut merged, Metric::LatencyMean, weighted, &parts);
+    merged
+}
+
+/// Sets the metric unless samples have given it already. Rounding steps add up in a sum; the largest one bounds the rest.
+fn fill(merged: &mut Endpoint, metric: Metric, value: Option<f64>, parts: &[&Endpoint]) {
+    let steps = parts.iter().map(|part| part.metrics.get(&metric).and_then(Measurement::step));
+    let join = if metric == Metric::Throughput { |a: f64, b: f64| a + b } else { f64::max };
+    let step = steps.reduce(|a, b| Some(join(a?, b?))).flatten();
+    if let Some(measurement) = value.and_then(|value| Measurement::new(value, Source::Computed, step)) {
+        merged.metrics.entry(metric).or_insert(measurement);
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::metric::Metric;
     use super::super::recorder::Recorder;
     use super::*;
 
