@@ -6,12 +6,16 @@
 
 mod error;
 mod find;
+mod kind;
 mod names;
 mod profile;
 mod read;
 mod rules;
 mod value;
 mod wire;
+
+use schemars::Schema;
+use serde_json::Value;
 
 pub use self::error::ConfigError;
 pub use self::find::{LARGEST, PLACES, find};
@@ -147,6 +151,21 @@ impl Config {
             hint: "set `history: { branch: loadgate-data }`, or leave `open_after` at 1".to_owned(),
         })
     }
+}
+
+/// The JSON Schema of the config file.
+pub fn schema() -> Schema {
+    let mut schema = schemars::schema_for!(wire::File);
+    schemars::transform::transform_subschemas(&mut unwrap_lines, &mut schema);
+    schema
+}
+
+/// Descriptions are doc comments, whose line ends mean nothing.
+fn unwrap_lines(schema: &mut Schema) {
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        *text = text.replace('\n', " ");
+    }
+    schemars::transform::transform_subschemas(&mut unwrap_lines, schema);
 }
 
 /// Where a suite's baseline is unless the config says otherwise.

@@ -68,12 +68,13 @@ impl<'a> At<'a> {
     }
 }
 
-const PRESENCES: [(&str, Presence); 3] =
+pub(super) const MISSING: [(&str, Presence); 3] =
     [("ignore", Presence::Ignore), ("warn", Presence::Warn), ("fail", Presence::Fail)];
-const NEW: [(&str, Presence); 3] =
+pub(super) const NEW: [(&str, Presence); 3] =
     [("ignore", Presence::Ignore), ("report", Presence::Report), ("warn", Presence::Warn)];
-const GATES: [(&str, Gate); 3] = [("auto", Gate::Auto), ("evidence", Gate::Evidence), ("plain", Gate::Plain)];
-const COMBINES: [(&str, Combine); 2] = [("shards", Combine::Shards), ("repeats", Combine::Repeats)];
+pub(super) const GATES: [(&str, Gate); 3] =
+    [("auto", Gate::Auto), ("evidence", Gate::Evidence), ("plain", Gate::Plain)];
+pub(super) const COMBINES: [(&str, Combine); 2] = [("shards", Combine::Shards), ("repeats", Combine::Repeats)];
 
 /// The checked config.
 pub(super) fn config(file: wire::File, path: &str) -> Result<Config, ConfigError> {
@@ -88,7 +89,7 @@ pub(super) fn config(file: wire::File, path: &str) -> Result<Config, ConfigError
         rules: shipped.rules.into_iter().chain(own).collect(),
         accepted: rules::accepted(&file.accepted.unwrap_or_default(), &names, path)?,
         missing: top("endpoints.missing")
-            .maybe(endpoints.missing.as_ref(), |text| value::word(text, &PRESENCES))?
+            .maybe(endpoints.missing.as_ref(), |text| value::word(text, &MISSING))?
             .unwrap_or(shipped.missing),
         new: top("endpoints.new").maybe(endpoints.new.as_ref(), |text| value::word(text, &NEW))?.unwrap_or(shipped.new),
     };

@@ -11,9 +11,9 @@ use crate::policy::{Acceptance, FromZero, Limit, Pattern, Rule};
 use crate::run::label;
 use crate::run::metric::{Direction, Metric};
 
-const FROM_ZERO: [(&str, FromZero); 3] =
+pub(super) const FROM_ZERO: [(&str, FromZero); 3] =
     [("fail", FromZero::Fail), ("warn", FromZero::Warn), ("ignore", FromZero::Ignore)];
-const DIRECTIONS: [(&str, Direction); 2] = [("lower", Direction::Lower), ("higher", Direction::Higher)];
+pub(super) const DIRECTIONS: [(&str, Direction); 2] = [("lower", Direction::Lower), ("higher", Direction::Higher)];
 
 /// The rules of the file, in order.
 pub(super) fn rules(wire: &[wire::Placed<wire::Rule>], names: &Names, file: &str) -> Result<Vec<Rule>, ConfigError> {

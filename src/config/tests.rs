@@ -308,6 +308,21 @@ fn what_is_no_yaml_is_told_with_its_place() {
 }
 
 #[test]
+fn the_defaults_of_the_schema_are_the_defaults() {
+    let schema = schema();
+    let default = |pointer: &str| schema.pointer(&format!("{pointer}/default")).unwrap();
+    let (issue, history, policy) = (IssueConfig::default(), HistoryConfig::default(), Policy::shipped());
+    assert_eq!(default("/$defs/Issue/properties/open_after"), issue.open_after);
+    assert_eq!(default("/$defs/Issue/properties/close_after"), issue.close_after);
+    assert_eq!(default("/$defs/Issue/properties/reopen_days"), issue.reopen_days);
+    assert_eq!(default("/$defs/Issue/properties/labels"), &serde_json::json!(issue.labels));
+    assert_eq!(default("/$defs/History/properties/keep"), history.keep);
+    assert_eq!(default("/properties/gate"), &serde_json::json!(policy.gate));
+    assert_eq!(default("/$defs/Endpoints/properties/missing"), &serde_json::json!(policy.missing));
+    assert_eq!(default("/$defs/Endpoints/properties/new"), &serde_json::json!(policy.new));
+}
+
+#[test]
 fn an_alias_bomb_is_stopped() {
     let lines = "abcdefgh".chars().zip("bcdefghi".chars()).map(|(one, other)| {
         let ten = vec![format!("*{one}"); 10].join(", ");
