@@ -122,7 +122,9 @@ impl Default for Config {
 impl Config {
     /// Reads the text of a config file; `path` is how messages call it.
     pub fn parse(text: &str, path: &str) -> Result<Self, ConfigError> {
-        read::config(wire::File::parse(text, path)?, path)
+        wire::File::parse(text, path)
+            .and_then(|file| read::config(file, path))
+            .map_err(|mistake| mistake.shown_in(text))
     }
 
     /// What is allowed: the shipped rules, then those of the file, so that the file's win.
@@ -148,6 +150,7 @@ impl Config {
                 "expected 1, found {}: bad runs are counted in the history, and there is none",
                 self.issue.open_after
             ),
+            excerpt: String::new(),
             hint: "set `history: { branch: loadgate-data }`, or leave `open_after` at 1".to_owned(),
         })
     }

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_saphyr::{Error as Yaml, Location};
 
 use crate::policy::Place;
 
 /// The first mistake of a config file.
 ///
-/// Shown as `file:line:column: place: what was expected, what was found`, then a line with a way out.
+/// Shown as `file:line:column: place: what was expected, what was found`, the line it is about, and a way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// Where it stands.
@@ -19,6 +20,42 @@ pub struct ConfigError {
     pub message: String,
     /// The way out.
     pub hint: String,
+    /// The line it is about with the mistake marked; empty where there is none to show.
+    pub excerpt: String,
+}
+
+impl ConfigError {
+    /// The same mistake with the line of `text`, the file, that it is about.
+    #[must_use]
+    pub(super) fn shown_in(mut self, text: &str) -> Self {
+        self.excerpt = excerpt(text, &self.place).unwrap_or_default();
+        self
+    }
+}
+
+/// Columns of an excerpt; longer lines are cut around the mistake.
+const WIDTH: usize = 100;
+
+/// The line at the place, what stands there underlined.
+fn excerpt(text: &str, place: &Place) -> Option<String> {
+    let number = usize::try_from(place.line).ok()?;
+    let line = text.lines().nth(number.checked_sub(1)?)?.trim_start_matches('\u{feff}');
+    let column = usize::try_from(place.column).ok()?.checked_sub(1)?;
+    let start = line.char_indices().map(|(at, _)| at).nth(column)?;
+    let rest = line.get(start..)?;
+    // A value ends where a comma, a bracket or a comment may follow; a quoted one with its quote.
+    let end = match rest.chars().next()? {
+        quote @ ('"' | '\'') => rest.get(1..)?.find(quote).map(|at| at + 2),
+        '{' | '[' | '-' => Some(1),
+        _ => rest.find([',', '}', ']', ':']).into_iter().chain(rest.find(" #")).min(),
+    };
+    let marked = rest.get(..end.unwrap_or(rest.len()))?.trim_end();
+    if marked.is_empty() {
+        return None;
+    }
+    let annotation = AnnotationKind::Primary.span(start..start + marked.len());
+    let snippet = Snippet::source(line).line_start(number).annotation(annotation);
+    Some(Renderer::plain().term_width(WIDTH).render(&[Group::with_level(Level::ERROR).element(snippet)]))
 }
 
 impl fmt::Display for ConfigError {
@@ -28,7 +65,11 @@ impl fmt::Display for ConfigError {
         if !self.at.is_empty() {
             write!(out, "{}: ", self.at)?;
         }
-        write!(out, "{}\nhint: {}", self.message, self.hint)
+        writeln!(out, "{}", self.message)?;
+        if !self.excerpt.is_empty() {
+            writeln!(out, "{}", self.excerpt)?;
+        }
+        write!(out, "hint: {}", self.hint)
     }
 }
 
@@ -48,7 +89,13 @@ impl Complaint {
 
     /// The complaint about the value at `at`, which stands at `place` of `file`.
     pub(super) fn about(self, at: impl Into<String>, place: Location, file: &str) -> ConfigError {
-        ConfigError { place: in_file(place, file), at: at.into(), message: self.message, hint: self.hint }
+        ConfigError {
+            place: in_file(place, file),
+            at: at.into(),
+            message: self.message,
+            hint: self.hint,
+            excerpt: String::new(),
+        }
     }
 }
 

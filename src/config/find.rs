@@ -143,7 +143,7 @@ mod tests {
             (
                 &[(".github/loadgate.yml", b"gate: off")],
                 None,
-                ".github/loadgate.yml:1:7: gate: unknown word `off`\nhint: it can be auto, evidence, plain",
+                ".github/loadgate.yml:1:7: gate: unknown word `off`\n  |\n1 | gate: off\n  |       ^^^\nhint: it can be auto, evidence, plain",
             ),
         ];
         for (files, named, expected) in cases {

@@ -14,9 +14,34 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, "loadgate.yml")
 }
 
-/// The whole message about the first mistake of `text`.
+/// The message about the first mistake of `text`, without the line it shows.
 fn mistake(text: &str) -> String {
-    parse(text).map(|_| ()).expect_err(text).to_string()
+    let error = parse(text).map(|_| ()).expect_err(text);
+    ConfigError { excerpt: String::new(), ..error }.to_string()
+}
+
+#[test]
+fn a_mistake_is_shown_in_its_line() {
+    let shown = |text: &str| parse(text).unwrap_err().to_string();
+    assert_eq!(
+        shown("version: 1\nrules:\n  - { endpoint: \"GET /größe\", metric: latency_p95, limit: 10 } # loose\n"),
+        "loadgate.yml:3:59: rules[0].limit: expected a change such as `10%` or `5ms` or `0.8s`, found `10`
+  |
+3 |   - { endpoint: \"GET /größe\", metric: latency_p95, limit: 10 } # loose
+  |                                                           ^^
+hint: latency_p95 is a time (ms, s)"
+    );
+    assert_eq!(
+        shown("gate: 'evi dense' # sure?"),
+        "loadgate.yml:1:7: gate: unknown word `evi dense`
+  |
+1 | gate: 'evi dense' # sure?
+  |       ^^^^^^^^^^^
+hint: did you mean `evidence`? it can be auto, evidence, plain"
+    );
+    let long = format!("suites: {{ api: {{ results: [{}] }}, wep: {{ resluts: [x] }} }}", "'a', ".repeat(1000));
+    let longest = shown(&long).lines().nth(2).unwrap().chars().count();
+    assert!(longest < 120, "{longest}");
 }
 
 #[test]
