@@ -145,12 +145,12 @@ impl Config {
                 line: 1,
                 column: 1,
             }),
-            at: "issue.open_after".to_owned(),
+            at: "issue.open_after".into(),
             message: format!(
                 "expected 1, found {}: bad runs are counted in the history, and there is none",
                 self.issue.open_after
             ),
-            excerpt: String::new(),
+            excerpt: Box::default(),
             hint: "set `history: { branch: loadgate-data }`, or leave `open_after` at 1".to_owned(),
         })
     }

@@ -15,20 +15,20 @@ pub struct ConfigError {
     /// Where it stands.
     pub place: Place,
     /// The same place in words of the config: `rules[2].limit`; empty for the file as a whole.
-    pub at: String,
+    pub at: Box<str>,
     /// What was expected and what was found.
     pub message: String,
     /// The way out.
     pub hint: String,
     /// The line it is about with the mistake marked; empty where there is none to show.
-    pub excerpt: String,
+    pub excerpt: Box<str>,
 }
 
 impl ConfigError {
     /// The same mistake with the line of `text`, the file, that it is about.
     #[must_use]
     pub(super) fn shown_in(mut self, text: &str) -> Self {
-        self.excerpt = excerpt(text, &self.place).unwrap_or_default();
+        self.excerpt = excerpt(text, &self.place).unwrap_or_default().into_boxed_str();
         self
     }
 }
@@ -88,13 +88,13 @@ impl Complaint {
     }
 
     /// The complaint about the value at `at`, which stands at `place` of `file`.
-    pub(super) fn about(self, at: impl Into<String>, place: Location, file: &str) -> ConfigError {
+    pub(super) fn about(self, at: impl Into<Box<str>>, place: Location, file: &str) -> ConfigError {
         ConfigError {
             place: in_file(place, file),
             at: at.into(),
             message: self.message,
             hint: self.hint,
-            excerpt: String::new(),
+            excerpt: Box::default(),
         }
     }
 }

@@ -44,7 +44,7 @@ impl<'a> At<'a> {
 
     /// The value here, or what is wrong with it and where.
     pub(super) fn read<T>(&self, text: &Text, read: impl FnOnce(&str) -> Read<T>) -> Result<T, ConfigError> {
-        read(&text.value).map_err(|complaint| complaint.about(&self.at, text.place, self.file))
+        read(&text.value).map_err(|complaint| complaint.about(self.text(), text.place, self.file))
     }
 
     /// The value here, if there is one.

@@ -17,7 +17,7 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
 /// The message about the first mistake of `text`, without the line it shows.
 fn mistake(text: &str) -> String {
     let error = parse(text).map(|_| ()).expect_err(text);
-    ConfigError { excerpt: String::new(), ..error }.to_string()
+    ConfigError { excerpt: Box::default(), ..error }.to_string()
 }
 
 #[test]
