@@ -8,6 +8,7 @@ pub mod store;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::run::histogram::Histogram;
@@ -67,7 +68,7 @@ pub struct BaselineEndpoint {
 }
 
 /// The metrics whose new level a run was accepted to start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum AcceptedMetrics {
     /// `"*"`: every metric.
@@ -77,7 +78,7 @@ pub enum AcceptedMetrics {
 }
 
 /// The text `"*"` and nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Star {
     /// `*`
     #[serde(rename = "*")]

@@ -15,7 +15,6 @@ mod value;
 mod wire;
 
 use schemars::Schema;
-use serde_json::Value;
 
 pub use self::error::ConfigError;
 pub use self::find::{LARGEST, PLACES, find};
@@ -158,17 +157,7 @@ impl Config {
 
 /// The JSON Schema of the config file.
 pub fn schema() -> Schema {
-    let mut schema = schemars::schema_for!(wire::File);
-    schemars::transform::transform_subschemas(&mut unwrap_lines, &mut schema);
-    schema
-}
-
-/// Descriptions are doc comments, whose line ends mean nothing.
-fn unwrap_lines(schema: &mut Schema) {
-    if let Some(Value::String(text)) = schema.get_mut("description") {
-        *text = text.replace('\n', " ");
-    }
-    schemars::transform::transform_subschemas(&mut unwrap_lines, schema);
+    schemars::schema_for!(wire::File)
 }
 
 /// Where a suite's baseline is unless the config says otherwise.

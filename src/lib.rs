@@ -21,4 +21,6 @@ pub mod verdict;
 
 pub mod report;
 
+pub mod schema;
+
 pub mod cli;

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::histogram::Histogram;
@@ -21,7 +22,7 @@ use self::metric::{Measurement, Metric};
 pub const TOTAL: &str = "(total)";
 
 /// One execution of a suite.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// The named load test this run belongs to.
     #[serde(default)]
@@ -39,6 +40,7 @@ pub struct Run {
     pub files: Vec<String>,
     /// First request, or the nearest thing the artifact knows.
     #[serde(default)]
+    #[schemars(with = "Option<Moment>")]
     pub started_at: Option<Timestamp>,
     /// Seconds from the first request's start to the last one's end.
     #[serde(default)]
@@ -83,8 +85,25 @@ impl Run {
     }
 }
 
+/// How a time stamp is described in a JSON Schema: RFC 3339.
+pub(crate) enum Moment {}
+
+impl JsonSchema for Moment {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Moment".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
 /// What was asked of the system under test; unknown parts are `None`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Load {
     /// Most concurrent users.
     #[serde(default)]
@@ -98,7 +117,7 @@ pub struct Load {
 }
 
 /// [`Load`] with the duration beside it, as a baseline stores it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadFacts {
     /// Most concurrent users.
     #[serde(default)]
@@ -115,7 +134,7 @@ pub struct LoadFacts {
 }
 
 /// One named request with what was measured of it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Endpoint {
     /// HTTP method or the tool's request type, where known.
     #[serde(default)]
@@ -168,7 +187,7 @@ pub fn label(method: Option<&str>, name: &str) -> String {
 }
 
 /// How often one kind of failure happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorCount {
     /// The tool's text. Untrusted, cut to a sensible length by the recorder.
     pub message: String,
@@ -177,7 +196,7 @@ pub struct ErrorCount {
 }
 
 /// The work was done, and the reader should know this about it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Notice {
     /// Stable word for programs, such as `load_mismatch`.
     pub code: String,

@@ -8,14 +8,15 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{AcceptedMetrics, Baseline, BaselineEndpoint, BaselineRun, KEEP};
 use crate::files;
-use crate::run::LoadFacts;
 use crate::run::histogram::Histogram;
 use crate::run::metric::{Measurement, Metric, Source};
+use crate::run::{LoadFacts, Moment};
 
 /// The schema name of baseline files.
 pub const SCHEMA: &str = "loadgate.baseline/1";
@@ -167,6 +168,11 @@ fn write_lines<'a>(text: &mut String, entries: impl Iterator<Item = (&'a String,
     }
 }
 
+/// The JSON Schema of a baseline file, but for the `schema` key.
+pub fn schema() -> Schema {
+    schemars::schema_for!(WireBaseline)
+}
+
 /// Our own types hold only text, finite numbers and maps with text keys: they always serialise.
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
@@ -178,21 +184,26 @@ struct Mark {
     schema: Option<Value>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct WireBaseline {
+    /// The suite that the runs belong to.
     #[serde(default)]
     suite: String,
+    /// How many runs are kept; one more drops the oldest.
     #[serde(default)]
     keep: Option<usize>,
+    /// Oldest first.
     runs: Vec<WireRun>,
+    /// Latency distribution per endpoint of the last accepted run.
     #[serde(default)]
     histograms: BTreeMap<String, Histogram>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct WireRun {
     id: String,
     #[serde(default)]
+    #[schemars(with = "Option<Moment>")]
     time: Option<Timestamp>,
     #[serde(default)]
     commit: Option<String>,
@@ -239,7 +250,7 @@ impl<'a> From<&'a BaselineRun> for WireRunHead<'a> {
     }
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 struct WireEndpoint {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     requests: Option<u64>,
@@ -268,7 +279,21 @@ impl<'de> Deserialize<'de> for ShortName {
     }
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
+impl JsonSchema for ShortName {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ShortName".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a number, or a number and its rounding step: [12, 1]")]
 enum WireValue {
     Exact(f64),

@@ -2,12 +2,9 @@
 
 use std::borrow::Cow;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde_json::Value;
-
 use super::read::{COMBINES, GATES, MISSING, NEW};
 use super::rules::{DIRECTIONS, FROM_ZERO};
-use crate::run::metric::FIXED;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 /// A kind is a type without values: only its schema matters.
 macro_rules! kinds {
@@ -48,11 +45,6 @@ kinds! {
     Direction => words(&DIRECTIONS);
     /// See [`crate::run::combine::Combine`].
     Combine => words(&COMBINES);
-    /// See [`crate::run::metric::Metric`].
-    Metric => {
-        let fixed: Vec<_> = FIXED.iter().map(|metric| Value::from(metric.name())).collect();
-        json_schema!({ "type": "string", "anyOf": [{ "enum": fixed }, { "pattern": "^custom:.+$" }] })
-    };
     /// A change in the bad direction.
     Change => number(r"^[0-9]+(\.[0-9]+)? ?(%|pp|ms|s|/s)$", &["10%", "0.5pp", "5ms", "0.1s", "20/s"]);
     /// A difference of two values.

@@ -11,6 +11,7 @@ use serde_saphyr::{Location, Spanned};
 
 use super::error::{ConfigError, from_yaml};
 use super::kind;
+use crate::run::metric::Metric;
 
 /// The config file of loadgate: `.github/loadgate.yml` or `loadgate.yml`. All of it is optional.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -102,7 +103,7 @@ pub(super) struct Rule {
     #[schemars(with = "Option<kind::Words>")]
     pub(super) endpoint: Option<Text>,
     /// What is measured.
-    #[schemars(with = "kind::Metric")]
+    #[schemars(with = "Metric")]
     pub(super) metric: Text,
     /// The smallest change for the worse that matters.
     #[schemars(with = "Option<kind::Change>")]
@@ -135,7 +136,7 @@ pub(super) struct Accepted {
     #[schemars(with = "kind::Words")]
     pub(super) endpoint: Text,
     /// What got worse.
-    #[schemars(with = "kind::Metric")]
+    #[schemars(with = "Metric")]
     pub(super) metric: Text,
     /// The ceiling: a larger change fails all the same.
     #[schemars(with = "kind::Change")]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A measurable quantity. The order of the variants is the order in every table we print.
@@ -42,7 +43,7 @@ pub enum Metric {
 }
 
 /// Whether more of a metric is good or bad news.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// Latency, errors.
@@ -52,7 +53,7 @@ pub enum Direction {
 }
 
 /// What a metric's numbers count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Unit {
     /// Milliseconds.
     #[serde(rename = "ms")]
@@ -218,8 +219,23 @@ impl<'de> Deserialize<'de> for Metric {
     }
 }
 
+impl JsonSchema for Metric {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Metric".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<String> = FIXED.iter().map(|metric| metric.name().into_owned()).collect();
+        json_schema!({ "type": "string", "anyOf": [{ "enum": names }, { "pattern": "^custom:.+$" }] })
+    }
+}
+
 /// Whether the tool said it or we worked it out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// The artifact holds the number.
@@ -229,7 +245,7 @@ pub enum Source {
 }
 
 /// A finite value in the metric's unit. NaN and infinities cannot be built.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "RawMeasurement")]
 pub struct Measurement {
     value: f64,
@@ -263,7 +279,7 @@ impl Measurement {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct RawMeasurement {
     value: f64,
     source: Source,

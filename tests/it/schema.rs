@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use loadgate::baseline::{Baseline, Origin};
+use loadgate::run::Run;
+use loadgate::schema::Kind;
 use serde_json::Value;
 
 const EVERY_KEY: &str = include_str!("../fixtures/config/every-key.yml");
@@ -26,7 +29,7 @@ fn in_step(path: &str, text: &str) {
 }
 
 fn config_schema() -> Value {
-    loadgate::config::schema().to_value()
+    Kind::Config.schema()
 }
 
 /// YAML as an editor's validator sees it.
@@ -35,8 +38,47 @@ fn yaml(text: &str) -> Value {
 }
 
 #[test]
-fn the_schema_of_the_config_is_in_step() {
-    in_step("schemas/config.json", &(serde_json::to_string_pretty(&config_schema()).unwrap() + "\n"));
+fn the_committed_schemas_are_in_step() {
+    for kind in Kind::ALL {
+        let text = serde_json::to_string_pretty(&kind.schema()).unwrap() + "\n";
+        in_step(&format!("schemas/{}.json", kind.name()), &text);
+    }
+}
+
+/// A run of the seed, read from its CSV.
+fn seed_run() -> Run {
+    let root = root("tests/fixtures/seed");
+    let artifacts = loadgate::artifact::discover::discover(&root, &["load_results_api_progressive_*.csv".to_owned()]);
+    loadgate::format::read::read(&artifacts.unwrap(), &[]).unwrap().runs.remove(0)
+}
+
+fn assert_valid(kind: Kind, document: &Value) {
+    let validator = jsonschema::validator_for(&kind.schema()).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+#[test]
+fn a_run_is_what_its_schema_says() {
+    let run = seed_run();
+    assert!(!run.endpoints.is_empty());
+    assert_valid(Kind::Run, &serde_json::to_value(&run).unwrap());
+    let validator = jsonschema::validator_for(&Kind::Run.schema()).unwrap();
+    let mut wrong = serde_json::to_value(&run).unwrap();
+    wrong["endpoints"][0]["metrics"]["latency_p95"] = serde_json::json!("fast");
+    assert!(!validator.is_valid(&wrong));
+}
+
+#[test]
+fn a_baseline_is_what_its_schema_says() {
+    let mut baseline = Baseline::new("api");
+    baseline.add(&seed_run(), Origin { id: "a".to_owned(), ..Origin::default() });
+    let text = loadgate::baseline::store::to_text(&baseline);
+    assert_valid(Kind::Baseline, &serde_json::from_str(&text).unwrap());
+    let validator = jsonschema::validator_for(&Kind::Baseline.schema()).unwrap();
+    let wrong = text.replace("\"requests\":", "\"requests\":-");
+    assert!(wrong != text && !validator.is_valid(&serde_json::from_str(&wrong).unwrap()));
 }
 
 #[test]
