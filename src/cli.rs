@@ -352,3 +352,40 @@ pub struct BaselineImport {
     #[command(flatten)]
     pub file: BaselineFile,
 }
+
+/// `loadgate init`
+#[derive(Debug, Clone, Args)]
+pub struct Init {
+    /// Write for this tool, whether or not a load test of it is found
+    #[arg(long, value_name = "TOOL")]
+    pub tool: Option<InitTool>,
+    /// Print what would be written, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A tool that `init` can write a workflow for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum InitTool {
+    /// Locust, in Python.
+    Locust,
+    /// k6, in JavaScript.
+    K6,
+    /// Apache JMeter.
+    Jmeter,
+    /// Artillery.
+    Artillery,
+    /// Gatling.
+    Gatling,
+}
+
+/// `loadgate doctor`
+#[derive(Debug, Clone, Args)]
+pub struct Doctor {
+    /// How to print
+    #[arg(long, value_name = "KIND", default_value = "text")]
+    pub format: TextOrJson,
+    /// Print every setting with where its value comes from instead
+    #[arg(long)]
+    pub show_config: bool,
+}

@@ -24,3 +24,5 @@ pub mod report;
 pub mod schema;
 
 pub mod cli;
+
+pub mod commands;
