@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod init;
+pub mod man;
 pub mod schema;
 
 /// What a command leaves for `main` to do.
