@@ -3,13 +3,13 @@
 use serde_saphyr::Location;
 
 use super::Names;
-use super::error::{Complaint, ConfigError, in_file, shown};
+use super::error::{Complaint, ConfigError, in_file, nearest, shown};
 use super::read::At;
 use super::value;
 use super::wire;
-use crate::policy::{Acceptance, FromZero, Limit, Pattern, Rule};
-use crate::run::label;
+use crate::policy::{Acceptance, FromZero, Limit, Pattern, Policy, Rule};
 use crate::run::metric::{Direction, Metric};
+use crate::run::{Notice, TOTAL, label};
 
 pub(super) const FROM_ZERO: [(&str, FromZero); 3] =
     [("fail", FromZero::Fail), ("warn", FromZero::Warn), ("ignore", FromZero::Ignore)];
@@ -135,7 +135,7 @@ fn replaces(late: &Rule, early: &Rule) -> bool {
     let budgets = |rule: &Rule| rule.max.is_some() || rule.min.is_some();
     let wider = match (&late.endpoint, &early.endpoint) {
         (None, None) => true,
-        (None, Some(early)) => !early.matches(crate::run::TOTAL),
+        (None, Some(early)) => !early.matches(TOTAL),
         (Some(late), Some(early)) => {
             late.as_str() == early.as_str() || (is_plain(early) && late.matches(early.as_str()))
         }
@@ -194,6 +194,29 @@ fn named(text: &wire::Text, names: &Names, at: &At<'_>) -> Result<Pattern, Confi
         Ok(())
     })?;
     Ok(pattern)
+}
+
+/// Rules and acceptances of the file that speak about no endpoint of `labels`, each with its place and the nearest name.
+///
+/// Whether an endpoint exists is known only when results and baseline are read: a new name is no mistake then, so this is
+/// told as notices.
+pub fn unmatched(policy: &Policy, labels: &[String]) -> Vec<Notice> {
+    let rules = policy.rules.iter().map(|rule| (rule.endpoint.as_ref(), rule.place.as_ref()));
+    let accepted = policy.accepted.iter().map(|one| (Some(&one.endpoint), one.place.as_ref()));
+    let known = || labels.iter().map(String::as_str).chain([TOTAL]);
+    let mut notices: Vec<Notice> = rules
+        .chain(accepted)
+        .filter_map(|(pattern, place)| pattern.zip(place))
+        .filter(|(pattern, _)| !known().any(|label| pattern.matches(label)))
+        .map(|(pattern, place)| {
+            let near = nearest(pattern.as_str(), known());
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let message = format!("`{}` is no endpoint of the results or the baseline{near}", pattern.as_str());
+            Notice::new("rule_matches_nothing", message).in_file(&place.file).at_line(place.line)
+        })
+        .collect();
+    notices.dedup();
+    notices
 }
 
 /// Whether the pattern is a label as it stands.

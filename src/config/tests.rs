@@ -385,6 +385,24 @@ fn a_rule_that_still_speaks_for_the_total_is_kept() {
     parse("rules: [{ metric: latency_p95, limit: 5%, max: 1s }, { metric: latency_p95, limit: 10% }]").unwrap();
 }
 
+#[test]
+fn a_rule_about_no_endpoint_is_told_with_the_nearest() {
+    let policy = parse(
+        "rules:\n - { endpoint: POST /chekout, metric: latency_p95, max: 1s }\n - { endpoint: GET *, metric: latency_p95, max: 1s }\n - { endpoint: (total), metric: latency_p95, max: 1s }\naccepted: [{ endpoint: x, metric: latency_p95, up_to: 1%, reason: y }]",
+    )
+    .unwrap()
+    .policy();
+    let labels = ["GET /".to_owned(), "POST /checkout".to_owned()];
+    let told: Vec<String> = unmatched(&policy, &labels).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "loadgate.yml:2: `POST /chekout` is no endpoint of the results or the baseline; did you mean `POST /checkout`?",
+            "loadgate.yml:5: `x` is no endpoint of the results or the baseline",
+        ]
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
