@@ -4,6 +4,7 @@
 //! [`pipeline`] is the whole program on one page. The modules below stand in the order of that flow; each knows only those
 //! above it (a test holds this). The library exists for the binary and the tests: it is *not* a stable API.
 
+pub mod excerpt;
 pub mod files;
 pub mod run;
 

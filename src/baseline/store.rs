@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{AcceptedMetrics, Baseline, BaselineEndpoint, BaselineRun, KEEP};
+use crate::excerpt::excerpt;
 use crate::files;
 use crate::run::histogram::Histogram;
 use crate::run::metric::{Measurement, Metric, Source};
@@ -38,7 +39,7 @@ pub enum StoreError {
     },
     /// Not JSON, or not the shape of a baseline.
     #[error(
-        "{file}:{line}:{column}: not a loadgate baseline: {message}\nhint: `loadgate baseline add` writes one; `loadgate baseline import` takes older kinds"
+        "{file}:{line}:{column}: not a loadgate baseline: {message}{excerpt}\nhint: `loadgate baseline add` writes one; `loadgate baseline import` takes older kinds"
     )]
     Malformed {
         /// The file.
@@ -49,6 +50,8 @@ pub enum StoreError {
         column: usize,
         /// What was expected.
         message: String,
+        /// The line, where it can be shown; begins with a line end.
+        excerpt: String,
     },
     /// Of another version.
     #[error(
@@ -103,6 +106,9 @@ pub fn parse(text: &str, name: &str) -> Result<Stored, StoreError> {
             line: error.line(),
             column: error.column(),
             message: said.split(" at line ").next().unwrap_or(&said).to_owned(),
+            excerpt: excerpt(text, error.line() as u64, error.column() as u64)
+                .map(|excerpt| format!("\n{excerpt}"))
+                .unwrap_or_default(),
         }
     };
     let mark: Mark = match serde_json::from_str(text) {

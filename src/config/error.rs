@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_saphyr::{Error as Yaml, Location};
 
+use crate::excerpt::excerpt;
 use crate::policy::Place;
 
 /// The first mistake of a config file.
@@ -28,34 +28,9 @@ impl ConfigError {
     /// The same mistake with the line of `text`, the file, that it is about.
     #[must_use]
     pub(super) fn shown_in(mut self, text: &str) -> Self {
-        self.excerpt = excerpt(text, &self.place).unwrap_or_default().into_boxed_str();
+        self.excerpt = excerpt(text, self.place.line, self.place.column).unwrap_or_default().into_boxed_str();
         self
     }
-}
-
-/// Columns of an excerpt; longer lines are cut around the mistake.
-const WIDTH: usize = 100;
-
-/// The line at the place, what stands there underlined.
-fn excerpt(text: &str, place: &Place) -> Option<String> {
-    let number = usize::try_from(place.line).ok()?;
-    let line = text.lines().nth(number.checked_sub(1)?)?.trim_start_matches('\u{feff}');
-    let column = usize::try_from(place.column).ok()?.checked_sub(1)?;
-    let start = line.char_indices().map(|(at, _)| at).nth(column)?;
-    let rest = line.get(start..)?;
-    // A value ends where a comma, a bracket or a comment may follow; a quoted one with its quote.
-    let end = match rest.chars().next()? {
-        quote @ ('"' | '\'') => rest.get(1..)?.find(quote).map(|at| at + 2),
-        '{' | '[' | '-' => Some(1),
-        _ => rest.find([',', '}', ']', ':']).into_iter().chain(rest.find(" #")).min(),
-    };
-    let marked = rest.get(..end.unwrap_or(rest.len()))?.trim_end();
-    if marked.is_empty() {
-        return None;
-    }
-    let annotation = AnnotationKind::Primary.span(start..start + marked.len());
-    let snippet = Snippet::source(line).line_start(number).annotation(annotation);
-    Some(Renderer::plain().term_width(WIDTH).render(&[Group::with_level(Level::ERROR).element(snippet)]))
 }
 
 impl fmt::Display for ConfigError {
