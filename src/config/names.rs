@@ -75,13 +75,18 @@ impl Rename {
     /// The name is looked at without the method; with it only where that finds nothing, so that `GET /old` can be meant.
     pub fn apply(&self, method: Option<String>, name: &str) -> (Option<String>, String) {
         if self.pattern.is_match(name) {
-            return (method, self.pattern.replace_all(name, &self.to).into_owned());
+            let new = self.pattern.replace_all(name, &self.to).into_owned();
+            // An endpoint has a name, whatever is cut out of it.
+            return (method, if new.trim().is_empty() { name.to_owned() } else { new });
         }
         let shown = label(method.as_deref(), name);
         if method.is_none() || !self.pattern.is_match(&shown) {
             return (method, name.to_owned());
         }
         let new = self.pattern.replace_all(&shown, &self.to).into_owned();
+        if new.trim().is_empty() {
+            return (method, name.to_owned());
+        }
         match method.filter(|method| !method.is_empty()) {
             Some(method) => match new.strip_prefix(&method).and_then(|rest| rest.strip_prefix(' ')) {
                 Some(name) => (Some(method), name.to_owned()),
@@ -168,6 +173,14 @@ mod tests {
         assert_eq!(renamed(Some("POST"), "/old"), "POST /old");
         assert_eq!(renamed(Some("GET"), "/rpc?x=1"), "call /rpc");
         assert_eq!(renamed(None, "GET /old"), "GET /new");
+    }
+
+    #[test]
+    fn a_part_of_the_name_may_be_cut_out_but_not_all() {
+        let names = names(r#"endpoints: { rename: [{ match: "[?].*", to: "" }, { match: "^/x$", to: "" }] }"#);
+        let renamed = |name: &str| names.renamed(Endpoint { name: name.to_owned(), ..Endpoint::default() }).name;
+        assert_eq!(renamed("/search?q=1"), "/search");
+        assert_eq!(renamed("/x"), "/x");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use serde_saphyr::Location;
+
 use super::error::{Complaint, ConfigError, in_file};
 use super::value::{self, Read};
 use super::wire::{self, Text};
@@ -10,6 +12,11 @@ use super::{
 };
 use crate::policy::{Gate, Policy, Presence};
 use crate::run::combine::Combine;
+
+/// Entries of a list.
+pub(super) const MOST: usize = 1_000;
+/// Regular expressions are large.
+const MOST_RENAMES: usize = 100;
 
 /// A place in words of the config, to read values at.
 pub(super) struct At<'a> {
@@ -56,9 +63,18 @@ impl<'a> At<'a> {
         text.map(|text| self.read(text, read)).transpose()
     }
 
+    /// Refuses lists that no person writes, before each entry costs time and memory.
+    pub(super) fn few<T>(&self, items: &[T], most: usize, place: impl Fn(&T) -> Location) -> Result<(), ConfigError> {
+        let Some(first) = items.get(most) else { return Ok(()) };
+        let message = format!("expected at most {most} entries, found {}", items.len());
+        let hint = "one pattern with `*` can stand for many names";
+        Err(Complaint::new(message, hint).about(self.text(), place(first), self.file))
+    }
+
     /// The values of the list here, if there is one.
     fn list<T>(&self, texts: Option<&[Text]>, read: impl Fn(&str) -> Read<T>) -> Result<Option<Vec<T>>, ConfigError> {
         let Some(texts) = texts else { return Ok(None) };
+        self.few(texts, MOST, |text| text.place)?;
         texts
             .iter()
             .enumerate()
@@ -122,10 +138,11 @@ fn suites(
     let mut suites = Vec::new();
     for (name, suite) in entries.map(|entries| entries.0).unwrap_or_default() {
         let at = At::new(path, format!("suites.{name}"));
-        let name = at.read(&Text { value: name, place: suite.place }, profile::plain_name)?;
+        let place = suite.place;
+        let name = at.read(&Text { value: name, place }, profile::plain_name)?;
         let suite = suite.value.unwrap_or_default();
         suites.push(SuiteConfig {
-            results: at.key("results").list(suite.results.as_deref(), value::filled)?.unwrap_or_default(),
+            results: results(&at.key("results"), suite.results.as_deref(), place)?,
             baseline: at
                 .key("baseline")
                 .maybe(suite.baseline.as_ref(), value::filled)?
@@ -138,15 +155,28 @@ fn suites(
     Ok(suites)
 }
 
+/// An empty list would silently mean the usual places.
+fn results(at: &At<'_>, texts: Option<&[Text]>, place: Location) -> Result<Vec<String>, ConfigError> {
+    if texts.is_some_and(<[Text]>::is_empty) {
+        let complaint =
+            Complaint::new("expected at least one file, found an empty list", "name one, or remove the key");
+        return Err(complaint.about(at.text(), place, at.file()));
+    }
+    Ok(at.list(texts, value::filled)?.unwrap_or_default())
+}
+
 fn names(endpoints: &wire::Endpoints, path: &str) -> Result<Names, ConfigError> {
     let at = At::new(path, "endpoints");
     let ignore = at.key("ignore").list(endpoints.ignore.as_deref(), value::pattern)?.unwrap_or_default();
     let mut rename = Vec::new();
+    if let Some(renames) = &endpoints.rename {
+        at.key("rename").few(renames, MOST_RENAMES, |rename| rename.pattern.place)?;
+    }
     for (index, one) in endpoints.rename.iter().flatten().enumerate() {
         let at = at.key("rename").index(index);
         rename.push(Rename {
             pattern: at.key("match").read(&one.pattern, value::regex)?,
-            to: at.key("to").read(&one.to, value::filled)?,
+            to: at.key("to").read(&one.to, value::replacement)?,
         });
     }
     Ok(Names { ignore, rename })

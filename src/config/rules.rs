@@ -4,7 +4,7 @@ use serde_saphyr::Location;
 
 use super::Names;
 use super::error::{Complaint, ConfigError, in_file, nearest, shown};
-use super::read::At;
+use super::read::{At, MOST};
 use super::value;
 use super::wire;
 use crate::policy::{Acceptance, FromZero, Limit, Pattern, Policy, Rule};
@@ -18,6 +18,7 @@ pub(super) const DIRECTIONS: [(&str, Direction); 2] = [("lower", Direction::Lowe
 /// The rules of the file, in order.
 pub(super) fn rules(wire: &[wire::Placed<wire::Rule>], names: &Names, file: &str) -> Result<Vec<Rule>, ConfigError> {
     let at = |index| At::new(file, "rules").index(index);
+    At::new(file, "rules").few(wire, MOST, |rule| rule.place)?;
     let mut rules = Vec::new();
     for (index, one) in wire.iter().enumerate() {
         rules.push(rule(one, names, &at(index))?);
@@ -146,6 +147,7 @@ fn replaces(late: &Rule, early: &Rule) -> bool {
 
 /// The accepted regressions of the file.
 pub(super) fn accepted(wire: &[wire::Accepted], names: &Names, file: &str) -> Result<Vec<Acceptance>, ConfigError> {
+    At::new(file, "accepted").few(wire, MOST, |one| one.endpoint.place)?;
     let mut accepted = Vec::new();
     for (index, one) in wire.iter().enumerate() {
         let at = At::new(file, "accepted").index(index);

@@ -152,6 +152,10 @@ fn each_mistake_has_its_message() {
             "1:31: suites.api.results[1]: expected a text, found nothing\nhint: write one, or remove the key",
         ),
         (
+            "suites: { api: { results: [] } }",
+            "1:16: suites.api.results: expected at least one file, found an empty list\nhint: name one, or remove the key",
+        ),
+        (
             "suites: [api]",
             "1:9: suites: expected settings, found `[api]`\nhint: write `{ key: value }`, or one `key: value` line for each, indented",
         ),
@@ -345,6 +349,17 @@ fn the_defaults_of_the_schema_are_the_defaults() {
     assert_eq!(default("/properties/gate"), &serde_json::json!(policy.gate));
     assert_eq!(default("/$defs/Endpoints/properties/missing"), &serde_json::json!(policy.missing));
     assert_eq!(default("/$defs/Endpoints/properties/new"), &serde_json::json!(policy.new));
+}
+
+#[test]
+fn what_no_person_writes_is_refused_before_it_costs() {
+    let rules = "- { metric: latency_p95, endpoint: 'x*', max: 1s }\n".repeat(10_000);
+    let message = mistake(&format!("rules:\n{rules}"));
+    assert!(message.contains("expected at most 1000 entries, found 10000"), "{message}");
+    let ignore = format!("endpoints: {{ ignore: ['{}'] }}", "{a,b}*".repeat(1000));
+    assert!(mistake(&ignore).contains("longer than 1000 characters"));
+    let program = mistake("endpoints: { rename: [{ match: '(\\w{100}){100}', to: x }] }");
+    assert!(program.contains("is not a regular expression"), "{program}");
 }
 
 #[test]

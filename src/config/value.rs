@@ -107,6 +107,18 @@ pub(super) fn date(text: &str) -> Read<Date> {
     })
 }
 
+/// Longest pattern, in bytes: far above any name, and compiling one takes time and memory.
+const LONGEST_PATTERN: usize = 1_000;
+
+/// Refuses what no person writes.
+fn short(text: &str) -> Read<()> {
+    if text.len() <= LONGEST_PATTERN {
+        return Ok(());
+    }
+    let message = format!("longer than {LONGEST_PATTERN} characters: {}", shown(text));
+    Err(Complaint::new(message, "say it in several patterns, or with `*`"))
+}
+
 /// A text that says something.
 pub(super) fn filled(text: &str) -> Read<String> {
     let text = text.trim();
@@ -116,19 +128,30 @@ pub(super) fn filled(text: &str) -> Read<String> {
     Ok(text.to_owned())
 }
 
+/// What takes the place of a match; nothing at all, where it is to be cut out.
+pub(super) fn replacement(text: &str) -> Read<String> {
+    short(text)?;
+    Ok(text.to_owned())
+}
+
 /// A glob over `METHOD name`.
 pub(super) fn pattern(text: &str) -> Read<Pattern> {
     filled(text)?;
+    short(text)?;
     Pattern::new(text).map_err(|why| {
         let message = format!("{} is not a pattern: {why}", shown(text));
         Complaint::new(message, "`*` and `?` stand for anything; a backslash makes `[`, `{` or `*` plain")
     })
 }
 
+/// Bytes of a compiled regular expression: enough for `\\w{36}`, and a hundred of them still fit into memory.
+const LARGEST_PROGRAM: usize = 2 << 20;
+
 /// A regular expression; matching takes time linear in the name, and its program is small.
 pub(super) fn regex(text: &str) -> Read<Regex> {
     filled(text)?;
-    RegexBuilder::new(text).size_limit(1 << 20).build().map_err(|error| {
+    short(text)?;
+    RegexBuilder::new(text).size_limit(LARGEST_PROGRAM).build().map_err(|error| {
         let why = error.to_string();
         let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
         let message = format!("{} is not a regular expression: {why}", shown(text));

@@ -90,8 +90,8 @@ pub(super) struct Rename {
     #[serde(rename = "match")]
     #[schemars(with = "kind::Words")]
     pub(super) pattern: Text,
-    /// What takes the place of every match; `$1` is the first group.
-    #[schemars(with = "kind::Words")]
+    /// What takes the place of every match; `$1` is the first group, an empty text cuts it out.
+    #[schemars(with = "String")]
     pub(super) to: Text,
 }
 
@@ -298,7 +298,7 @@ impl<T: JsonSchema> JsonSchema for Entries<T> {
 }
 
 /// Far above any config a person writes, far below what an alias bomb needs.
-const MOST_NODES: usize = 100_000;
+const MOST_NODES: usize = 30_000;
 
 impl File {
     /// The text as keys and values; the first mistake with its place otherwise.
