@@ -1,5 +1,6 @@
 //! The commands beside `check`: each takes its arguments and gives what is to be printed.
 
+pub mod calibrate;
 pub mod doctor;
 pub mod init;
 pub mod man;
