@@ -20,7 +20,7 @@ pub use self::error::ConfigError;
 pub use self::find::{LARGEST, PLACES, find};
 pub use self::names::{Names, Rename};
 pub use self::profile::{BUILT_IN, Profile, Shape, Stage};
-pub use self::rules::unmatched;
+pub use self::rules::{shadowed, unmatched};
 use crate::policy::{Place, Policy};
 use crate::run::combine::Combine;
 

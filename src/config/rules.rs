@@ -7,7 +7,7 @@ use super::error::{Complaint, ConfigError, in_file, nearest, shown};
 use super::read::{At, MOST};
 use super::value;
 use super::wire;
-use crate::policy::{Acceptance, FromZero, Limit, Pattern, Policy, Rule};
+use crate::policy::{Acceptance, FromZero, Limit, Pattern, Place, Policy, Rule};
 use crate::run::metric::{Direction, Metric};
 use crate::run::{Notice, TOTAL, label};
 
@@ -17,20 +17,9 @@ pub(super) const DIRECTIONS: [(&str, Direction); 2] = [("lower", Direction::Lowe
 
 /// The rules of the file, in order.
 pub(super) fn rules(wire: &[wire::Placed<wire::Rule>], names: &Names, file: &str) -> Result<Vec<Rule>, ConfigError> {
-    let at = |index| At::new(file, "rules").index(index);
-    At::new(file, "rules").few(wire, MOST, |rule| rule.place)?;
-    let mut rules = Vec::new();
-    for (index, one) in wire.iter().enumerate() {
-        rules.push(rule(one, names, &at(index))?);
-    }
-    for (index, (early, one)) in rules.iter().zip(wire).enumerate() {
-        if let Some(later) = rules.iter().skip(index + 1).position(|late| replaces(late, early)) {
-            let message = format!("can never decide: rules[{}] speaks about all it speaks about", index + 1 + later);
-            let hint = "later rules win: put the general rule first, or remove this one";
-            return Err(Complaint::new(message, hint).about(at(index).text(), one.place, file));
-        }
-    }
-    Ok(rules)
+    let at = At::new(file, "rules");
+    at.few(wire, MOST, |rule| rule.place)?;
+    wire.iter().enumerate().map(|(index, one)| rule(one, names, &at.index(index))).collect()
 }
 
 fn rule(one: &wire::Placed<wire::Rule>, names: &Names, at: &At<'_>) -> Result<Rule, ConfigError> {
@@ -48,60 +37,63 @@ fn rule(one: &wire::Placed<wire::Rule>, names: &Names, at: &At<'_>) -> Result<Ru
         metric,
         place: Some(in_file(one.place, at.file())),
     };
-    if let Some((key, place, complaint)) = pointless(&rule, one) {
-        let at = if key.is_empty() { at.text().to_owned() } else { at.key(key).text().to_owned() };
-        return Err(complaint.about(at, place, one_file(&rule)));
+    match misplaced(&rule, one).or_else(|| impossible(&rule, one)) {
+        None => Ok(rule),
+        Some(("", place, complaint)) => Err(complaint.about(at.text(), place, at.file())),
+        Some((key, place, complaint)) => Err(complaint.about(at.key(key).text(), place, at.file())),
     }
-    Ok(rule)
 }
 
-fn one_file(rule: &Rule) -> &str {
-    rule.place.as_ref().map_or("", |place| &place.file)
+/// A key, its place, and what is wrong with it; the key is empty where it is the rule as a whole.
+type Doubt = (&'static str, Location, Complaint);
+
+fn doubt(key: &'static str, place: Location, message: impl Into<String>, hint: &str) -> Doubt {
+    (key, place, Complaint::new(message, hint))
 }
 
-/// Why the rule could never matter, or not as it was meant, and which key says so.
-fn pointless(rule: &Rule, one: &wire::Placed<wire::Rule>) -> Option<(&'static str, Location, Complaint)> {
+/// Keys that mean nothing for such a rule.
+fn misplaced(rule: &Rule, one: &wire::Placed<wire::Rule>) -> Option<Doubt> {
     let metric = rule.metric.name();
     let wire = &one.value;
-    let (limit, critical) = (wire.limit.as_ref(), wire.critical.as_ref());
-    let complain = |key, text: Option<&wire::Text>, message: String, hint: &str| {
-        Some((key, text.map_or(one.place, |text| text.place), Complaint::new(message, hint)))
-    };
     if !rule.compares() && rule.max.is_none() && rule.min.is_none() {
-        return complain(
-            "",
-            None,
-            "allows nothing and forbids nothing".to_owned(),
-            "give it at least one of `limit`, `critical`, `max` and `min`",
-        );
+        let hint = "give it at least one of `limit`, `critical`, `max` and `min`";
+        return Some(doubt("", one.place, "allows nothing and forbids nothing", hint));
     }
-    if rule.floor.is_some()
-        && !matches!((rule.limit, rule.critical), (Some(Limit::Relative(_)), _) | (_, Some(Limit::Relative(_))))
-    {
+    let relative = [rule.limit, rule.critical].iter().any(|limit| matches!(limit, Some(Limit::Relative(_))));
+    if let (Some(floor), false) = (&wire.floor, relative) {
         let hint = "a floor keeps small changes from breaking a limit in %; here is none";
-        return complain("floor", wire.floor.as_ref(), "has nothing to act on".to_owned(), hint);
+        return Some(doubt("floor", floor.place, "has nothing to act on", hint));
     }
-    if rule.from_zero.is_some() && (rule.metric != Metric::ErrorRate || !rule.compares()) {
+    if let (Some(from_zero), true) = (&wire.from_zero, rule.metric != Metric::ErrorRate || !rule.compares()) {
+        let message = format!("means nothing for this rule about {metric}");
         let hint =
             "it is about the first failures of an endpoint: it belongs to a rule with `metric: error_rate` and a limit";
-        return complain(
-            "from_zero",
-            wire.from_zero.as_ref(),
-            format!("means nothing for this rule about {metric}"),
-            hint,
-        );
+        return Some(doubt("from_zero", from_zero.place, message, hint));
     }
-    if rule.direction.is_some() && !matches!(rule.metric, Metric::Custom(_)) {
+    if let (Some(direction), false) = (&wire.direction, matches!(rule.metric, Metric::Custom(_))) {
         let hint = "only custom metrics need one; remove it";
-        return complain("direction", wire.direction.as_ref(), format!("that of {metric} is fixed"), hint);
+        return Some(doubt("direction", direction.place, format!("that of {metric} is fixed"), hint));
     }
-    for (key, text, limit) in [("limit", limit, rule.limit), ("critical", critical, rule.critical)] {
-        if rule.direction() == Direction::Higher && matches!(limit, Some(Limit::Relative(share)) if share >= 1.0) {
-            let hint = "a change is written in the bad direction: `30%` of throughput is 30 % less, and more than 100 % less cannot be";
-            return complain(key, text, "can never be exceeded".to_owned(), hint);
-        }
-        if rule.metric == Metric::ErrorRate && matches!(limit, Some(Limit::Absolute(points)) if points >= 1.0) {
-            return complain(key, text, "can never be exceeded".to_owned(), "an error rate is at most 100 %");
+    None
+}
+
+/// Limits and budgets that nothing can break, or everything.
+fn impossible(rule: &Rule, one: &wire::Placed<wire::Rule>) -> Option<Doubt> {
+    const NEVER: &str = "can never be exceeded";
+    const ALL: &str = "an error rate is at most 100 %";
+    let wire = &one.value;
+    let place = |text: &Option<wire::Text>| text.as_ref().map_or(one.place, |text| text.place);
+    let rates = rule.metric == Metric::ErrorRate;
+    for (key, text, limit) in [("limit", &wire.limit, rule.limit), ("critical", &wire.critical, rule.critical)] {
+        match limit {
+            Some(Limit::Relative(share)) if rule.direction() == Direction::Higher && share >= 1.0 => {
+                let hint = "a change is written in the bad direction: `30%` of throughput is 30 % less, and more than 100 % less cannot be";
+                return Some(doubt(key, place(text), NEVER, hint));
+            }
+            Some(Limit::Absolute(points)) if rates && points >= 1.0 => {
+                return Some(doubt(key, place(text), NEVER, ALL));
+            }
+            _ => {}
         }
     }
     let smaller = match (rule.limit, rule.critical) {
@@ -111,24 +103,33 @@ fn pointless(rule: &Rule, one: &wire::Placed<wire::Rule>) -> Option<(&'static st
     };
     if smaller {
         let hint = "critical is the larger change, for which even a thin baseline is enough";
-        return complain("critical", critical, "is smaller than `limit`".to_owned(), hint);
+        return Some(doubt("critical", place(&wire.critical), "is smaller than `limit`", hint));
     }
     if rule.min.zip(rule.max).is_some_and(|(min, max)| min > max) {
         let hint = "`min` is the least that is allowed, `max` the most";
-        return complain("min", wire.min.as_ref(), "is above `max`: nothing could be right".to_owned(), hint);
+        return Some(doubt("min", place(&wire.min), "is above `max`: nothing could be right", hint));
     }
-    if rule.metric == Metric::ErrorRate && rule.max.is_some_and(|max| max >= 1.0) {
-        return complain(
-            "max",
-            wire.max.as_ref(),
-            "can never be exceeded".to_owned(),
-            "an error rate is at most 100 %",
-        );
+    if rates && rule.max.is_some_and(|max| max >= 1.0) {
+        return Some(doubt("max", place(&wire.max), NEVER, ALL));
     }
     if rule.min == Some(0.0) && !matches!(rule.metric, Metric::Custom(_)) {
-        return complain("min", wire.min.as_ref(), "can never be broken".to_owned(), "no figure is below 0; remove it");
+        return Some(doubt("min", place(&wire.min), "can never be broken", "no figure is below 0; remove it"));
     }
     None
+}
+
+/// Rules of the file that never decide, because a later one speaks about all they speak about.
+pub fn shadowed(policy: &Policy) -> Vec<Notice> {
+    let own: Vec<(&Rule, &Place)> = policy.rules.iter().filter_map(|rule| Some((rule, rule.place.as_ref()?))).collect();
+    let mut notices = Vec::new();
+    for (index, (early, place)) in own.iter().enumerate() {
+        if let Some((_, later)) = own.iter().skip(index + 1).find(|(late, _)| replaces(late, early)) {
+            let message =
+                format!("this rule never decides: the one in line {} speaks about all it speaks about", later.line);
+            notices.push(Notice::new("rule_never_decides", message).in_file(&place.file).at_line(place.line));
+        }
+    }
+    notices
 }
 
 /// Whether `early` never decides because `late` comes after it.
@@ -180,22 +181,23 @@ fn named(text: &wire::Text, names: &Names, at: &At<'_>) -> Result<Pattern, Confi
             let message = format!("{} can never match: `endpoints.ignore` leaves it out", shown(written));
             return Err(Complaint::new(message, "remove one of the two"));
         }
-        let (method, name) = match written.split_once(' ') {
-            Some((method, name)) => (Some(method), name),
-            None => (None, written),
-        };
-        let renamed = names
-            .rename
-            .iter()
-            .fold((method.map(str::to_owned), name.to_owned()), |(method, name), rename| rename.apply(method, &name));
-        let renamed = label(renamed.0.as_deref(), &renamed.1);
-        if renamed != written {
+        // The first word may be a method, or the name may hold a space: only what both ways change is surely another name.
+        let parts = written.split_once(' ').map(|(method, name)| (Some(method.to_owned()), name.to_owned()));
+        let ways = parts.into_iter().chain([(None, written.to_owned())]);
+        let renamed: Vec<String> = ways.map(|way| renamed(names, way)).collect();
+        if let (Some(first), false) = (renamed.first(), renamed.iter().any(|name| name == written)) {
             let message = format!("{} can never match: `endpoints.rename` changes the name", shown(written));
-            return Err(Complaint::new(message, format!("did you mean {}?", shown(&renamed))));
+            return Err(Complaint::new(message, format!("did you mean {}?", shown(first))));
         }
         Ok(())
     })?;
     Ok(pattern)
+}
+
+/// The label of an endpoint after every renaming.
+fn renamed(names: &Names, endpoint: (Option<String>, String)) -> String {
+    let (method, name) = names.rename.iter().fold(endpoint, |(method, name), rename| rename.apply(method, &name));
+    label(method.as_deref(), &name)
 }
 
 /// Rules and acceptances of the file that speak about no endpoint of `labels`, each with its place and the nearest name.

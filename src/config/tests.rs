@@ -256,10 +256,6 @@ fn each_mistake_has_its_message() {
             "1:36: rules[0].min: can never be broken\nhint: no figure is below 0; remove it",
         ),
         (
-            "rules:\n - { endpoint: GET /, metric: latency_p95, limit: 5% }\n - { metric: latency_p95, limit: 10% }",
-            "2:4: rules[0]: can never decide: rules[1] speaks about all it speaks about\nhint: later rules win: put the general rule first, or remove this one",
-        ),
-        (
             "rules: [{ endpoint: '[a', metric: latency_p95, max: 1s }]",
             "1:21: rules[0].endpoint: `[a` is not a pattern: unclosed character class; missing ']'\nhint: `*` and `?` stand for anything; a backslash makes `[`, `{` or `*` plain",
         ),
@@ -393,11 +389,34 @@ fn runs_are_counted_only_with_a_history() {
 }
 
 #[test]
-fn a_rule_that_still_speaks_for_the_total_is_kept() {
-    parse("rules: [{ endpoint: (total), metric: latency_p95, limit: 5% }, { metric: latency_p95, limit: 10% }]")
-        .unwrap();
-    parse("rules: [{ metric: latency_p95, limit: 5% }, { metric: latency_p95, max: 1s }]").unwrap();
-    parse("rules: [{ metric: latency_p95, limit: 5%, max: 1s }, { metric: latency_p95, limit: 10% }]").unwrap();
+fn a_rule_that_never_decides_is_told() {
+    let told = |text: &str| -> Vec<String> {
+        shadowed(&parse(text).unwrap().policy()).iter().map(ToString::to_string).collect()
+    };
+    let replaced =
+        "rules:\n - { endpoint: GET /, metric: latency_p95, limit: 5% }\n - { metric: latency_p95, limit: 10% }";
+    assert_eq!(
+        told(replaced),
+        ["loadgate.yml:2: this rule never decides: the one in line 3 speaks about all it speaks about"]
+    );
+    for fine in [
+        EVERY_KEY,
+        "rules: [{ endpoint: (total), metric: latency_p95, limit: 5% }, { metric: latency_p95, limit: 10% }]",
+        "rules: [{ metric: latency_p95, limit: 5% }, { metric: latency_p95, max: 1s }]",
+        "rules: [{ metric: latency_p95, limit: 5%, max: 1s }, { metric: latency_p95, limit: 10% }]",
+        "rules: [{ metric: latency_p95, limit: 5% }, { endpoint: GET /, metric: latency_p95, limit: 10% }]",
+    ] {
+        assert_eq!(told(fine), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_name_with_a_space_is_not_taken_for_a_method() {
+    let rename = "endpoints: { rename: [{ match: '^gateway$', to: x }] }\n";
+    parse(&format!("{rename}rules: [{{ endpoint: api gateway, metric: latency_p95, max: 1s }}]")).unwrap();
+    assert!(
+        mistake(&format!("{rename}rules: [{{ endpoint: gateway, metric: latency_p95, max: 1s }}]")).contains("`x`?")
+    );
 }
 
 #[test]
