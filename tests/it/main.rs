@@ -9,5 +9,6 @@
     reason = "a test that cannot go on fails, and helpers of tests are part of them"
 )]
 
+mod hostile;
 mod house;
 mod schema;
