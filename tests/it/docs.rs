@@ -1,0 +1,98 @@
+//! The pages for users: every YAML block is sound, every input and command in them exists, every link leads somewhere.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use loadgate::config::Config;
+use loadgate::github::inputs;
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// README and docs with their text, by path.
+fn pages() -> Vec<(PathBuf, String)> {
+    let folder = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut pages: Vec<PathBuf> =
+        folder.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect();
+    pages.push(root().join("README.md"));
+    pages.sort();
+    pages.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The contents of fenced blocks in `language`, indentation of lists undone.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let indent = line.len() - line.trim_start().len();
+        if line.trim() == format!("```{language}") {
+            let inside = lines.by_ref().take_while(|line| line.trim() != "```");
+            let plain: Vec<&str> = inside.map(|line| line.get(indent..).unwrap_or_default()).collect();
+            found.push(plain.join("\n") + "\n");
+        }
+    }
+    found
+}
+
+/// Every object that has the key, however deep.
+fn with_key<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(map) => {
+            if map.contains_key(key) {
+                found.push(value);
+            }
+            map.values().for_each(|value| with_key(value, key, found));
+        }
+        Value::Array(list) => list.iter().for_each(|value| with_key(value, key, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_yaml_block_is_sound() {
+    const CONFIG_KEYS: [&str; 6] = ["rules", "suites", "endpoints", "accepted", "history", "profiles"];
+    let known = inputs::names();
+    let mut seen = 0;
+    for (path, text) in pages() {
+        for block in blocks(&text, "yaml") {
+            let page = path.display();
+            let value: Value =
+                serde_saphyr::from_str(&block).unwrap_or_else(|error| panic!("{page}: {error}\n{block}"));
+            if CONFIG_KEYS.iter().any(|key| value.get(key).is_some()) {
+                Config::parse(&block, "block").unwrap_or_else(|error| panic!("{page}: {error}"));
+            }
+            let mut steps = Vec::new();
+            with_key(&value, "uses", &mut steps);
+            for step in steps {
+                let ours = step["uses"].as_str().is_some_and(|uses| uses.contains("/loadgate@"));
+                for input in step["with"].as_object().into_iter().flatten().map(|(name, _)| name).filter(|_| ours) {
+                    assert!(known.contains(&input.as_str()), "{page}: there is no input `{input}`");
+                }
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen >= 5, "the blocks are where this test looks");
+}
+
+#[test]
+fn every_link_to_a_page_leads_somewhere() {
+    for (path, text) in pages() {
+        let links = text.split("](").collect::<Vec<_>>();
+        for pair in links.windows(2) {
+            let (before, rest) = (pair[0], pair[1]);
+            // Pictures are made by a script of their own.
+            if before.rsplit_once('[').is_some_and(|(before, _)| before.ends_with('!')) {
+                continue;
+            }
+            let target = rest.split([')', '#', ' ']).next().unwrap();
+            if target.is_empty() || target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            let file = path.parent().unwrap_or(Path::new(".")).join(target);
+            assert!(file.exists(), "{}: {target} is not there", path.display());
+        }
+    }
+}
