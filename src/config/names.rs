@@ -161,6 +161,14 @@ mod tests {
     }
 
     #[test]
+    fn counts_that_do_not_fit_are_unknown() {
+        let huge = |name: &str| Endpoint { name: name.to_owned(), requests: Some(u64::MAX), ..Endpoint::default() };
+        let mut run = Run { endpoints: vec![huge("/orders/1"), huge("/orders/2")], ..Run::default() };
+        names(BOTH).apply(&mut run);
+        assert_eq!(run.endpoints[0].requests, None);
+    }
+
+    #[test]
     fn a_renaming_may_mean_the_method_too() {
         let names = names(
             r#"endpoints: { rename: [{ match: "^GET /old$", to: "GET /new" }, { match: "^GET (/rpc).*", to: "call $1" }] }"#,
