@@ -3,11 +3,20 @@
 //! [`judge`] holds a [`Comparison`] against a [`Policy`]. Pure: today's date is an argument. STATISTICS sections 3 to 12 and
 //! SPEC section 5 are the contract.
 
+mod decide;
+mod evidence;
+mod finding;
+mod notices;
+mod row;
+mod settle;
+mod words;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Comparison;
-use crate::policy::{Acceptance, Policy, Rule};
+use crate::compare::stats::TQuantiles;
+use crate::policy::{Acceptance, Policy, Presence, Rule};
 use crate::run::Notice;
 use crate::run::metric::{Metric, Unit};
 
@@ -141,8 +150,68 @@ pub struct Evidence {
     pub text: String,
 }
 
+/// One branch of the evidence for a row (STATISTICS sections 4 and 5). Logarithms, up is worse.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Shift {
+    /// The change.
+    d: f64,
+    /// Variance of the pool of like rows (P2).
+    pool: f64,
+    /// Run-to-run variance of this row, shrunk to the pool (S2).
+    run_to_run: f64,
+    /// Variance of `d` (V).
+    variance: f64,
+    /// `d` in standard deviations.
+    t: f64,
+    /// Degrees of freedom of `t`.
+    df: u32,
+    /// Chance of a change at least this bad if nothing changed.
+    p: f64,
+    /// Chance of a change at least this good.
+    p_low: f64,
+    /// Of `df`.
+    quantiles: TQuantiles,
+}
+
 /// Judges a suite. `today` ends acceptances.
 pub fn judge<'p>(policy: &'p Policy, comparison: &Comparison<'_>, today: Date) -> Verdict<'p> {
-    let _ = (policy, comparison, today);
-    Verdict { outcome: Outcome::NoBaseline, decided: Decided::Plain, findings: Vec::new(), notices: Vec::new() }
+    let mut rows = row::collect(policy, comparison);
+    evidence::measure(&mut rows, comparison.used.len(), comparison.current_runs);
+    let shift = evidence::common_shift(&rows, comparison);
+    let decisions = decide::decide(policy, comparison, &rows, shift);
+    let findings = finding::findings(policy, comparison, &rows, &decisions, today);
+    Verdict {
+        outcome: outcome(policy, comparison, &findings),
+        decided: decide::decided(policy.gate, comparison.used.len()),
+        notices: notices::notices(policy, comparison, &findings, shift, today),
+        findings,
+    }
+}
+
+/// The worst of the findings. Where there was something to compare and nothing could be judged, nobody can tell.
+fn outcome(policy: &Policy, comparison: &Comparison<'_>, findings: &[Finding<'_>]) -> Outcome {
+    let of = |status: Status| match status {
+        Status::Fail => Some(Outcome::Fail),
+        Status::Warn => Some(Outcome::Warn),
+        Status::Inconclusive => Some(Outcome::Inconclusive),
+        Status::Improved | Status::Pass | Status::Accepted => Some(Outcome::Pass),
+        Status::New => presence(policy.new),
+        Status::Missing => presence(policy.missing),
+        Status::NotMeasured | Status::Info => None,
+    };
+    let worst = findings.iter().filter_map(|finding| of(finding.status)).min();
+    match worst {
+        Some(Outcome::Fail) => Outcome::Fail,
+        _ if comparison.used.is_empty() => Outcome::NoBaseline,
+        Some(worst) => worst,
+        None => Outcome::Inconclusive,
+    }
+}
+
+fn presence(presence: Presence) -> Option<Outcome> {
+    match presence {
+        Presence::Ignore | Presence::Report => None,
+        Presence::Warn => Some(Outcome::Warn),
+        Presence::Fail => Some(Outcome::Fail),
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::LoadMismatch;
 use super::pair::{EndpointPair, Side};
+use super::stats::EPSILON;
 use crate::baseline::BaselineRun;
 use crate::run::{LoadFacts, Run, TOTAL};
 
@@ -13,8 +14,6 @@ const LOAD_TOLERANCE: f64 = 0.10;
 const REQUEST_RATIO: f64 = 2.0;
 /// So many runs of the current environment are enough to leave the others out.
 const ENVIRONMENT_RUNS: usize = 3;
-/// Differences of the last bits must not decide: exactly 10 % is within.
-const EPSILON: f64 = 1e-9;
 
 /// Environment facts that name the processor, in the words of the artifacts we read.
 const CPU_MODEL: [&str; 2] = ["cpu", "cpu_model"];

@@ -10,6 +10,8 @@
 )]
 
 mod docs;
+mod gate;
 mod hostile;
 mod house;
 mod schema;
+mod seed;

@@ -1,0 +1,258 @@
+//! Two counts of failures among requests: did the rate rise? [7]
+//!
+//! Rates are ratios 0..1. Counts are `f64` because overdispersed ones are divided by a factor first.
+
+use statrs::function::gamma::ln_gamma;
+
+/// The 97.5 % quantile of the normal distribution.
+const Z975: f64 = 1.959_963_984_540_054;
+
+/// `x` failures among `n` requests; `n` > 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Proportion {
+    /// Failures.
+    pub x: f64,
+    /// Requests.
+    pub n: f64,
+}
+
+impl Proportion {
+    /// `x/n`
+    pub fn rate(self) -> f64 {
+        self.x / self.n
+    }
+
+    /// Both counts divided by `phi`.
+    #[must_use]
+    pub fn deflated(self, phi: f64) -> Self {
+        Self { x: self.x / phi, n: self.n / phi }
+    }
+}
+
+/// How much more than binomial the failures of several runs scatter:
+/// `phi = max(1, (4 + sum (x_i - n_i P)^2/(n_i P (1-P)))/(3 + N))`, `P = (x + .5)/(n + 1)`; 1 for fewer than two runs.
+pub fn overdispersion(runs: &[Proportion]) -> f64 {
+    if runs.len() < 2 {
+        return 1.0;
+    }
+    let (x, n) = runs.iter().fold((0.0, 0.0), |(x, n), run| (x + run.x, n + run.n));
+    let rate = (x + 0.5) / (n + 1.0);
+    let chi: f64 = runs.iter().map(|run| (run.x - run.n * rate).powi(2) / (run.n * rate * (1.0 - rate))).sum();
+    ((4.0 + chi) / (3.0 + runs.len() as f64)).max(1.0)
+}
+
+/// Chance that the rate did *not* rise: P(p1 <= p0) with independent posteriors `p ~ Beta(x + .5, n - x + .5)`
+/// (Jeffreys; Brown, Cai, `DasGupta` 2001). Defined for 0 failures and for fractions.
+pub fn chance_not_risen(before: Proportion, now: Proportion) -> f64 {
+    let (p0, p1) = (LogOdds::jeffreys(before), LogOdds::jeffreys(now));
+    // The narrower density is integrated against the other's distribution function, so that one grid is fine enough for
+    // both. Seen from the successes the same chance is P(1 - p0 <= 1 - p1).
+    let chance = if p0.width() <= p1.width() { p1.below(&p0) } else { p0.mirrored().below(&p1.mirrored()) };
+    chance.clamp(0.0, 1.0)
+}
+
+/// Chance that the rate rose by more than `by` (0.005 is half a point), under the same posteriors. For words only.
+pub fn chance_risen_by(before: Proportion, now: Proportion, by: f64) -> f64 {
+    let (p0, p1) = (LogOdds::jeffreys(before), LogOdds::jeffreys(now));
+    // Trapezoidal rule in log-odds over all that the density of p0 weighs; fine, because the integrand ends in a kink where
+    // p0 + by reaches 1.
+    let step = p0.step() / 10.0;
+    let weigh = |u: f64| {
+        let rate = logistic(u) + by;
+        p0.density(u) * if rate < 1.0 { 1.0 - p1.distribution((rate / (1.0 - rate)).ln()) } else { 0.0 }
+    };
+    let sum: f64 = p0.grid(step).map(weigh).sum();
+    (sum * step).clamp(0.0, 1.0)
+}
+
+/// One-sided Fisher mid-p: `P(X > x1) + P(X = x1)/2`, X hypergeometric (`n0 + n1` requests, `x0 + x1` failures, `n1`
+/// drawn). Whole counts only.
+pub fn fisher_mid_p(before: Proportion, now: Proportion) -> f64 {
+    let (failures, all) = (before.x + now.x, before.n + now.n);
+    let choose = |n: f64, k: f64| ln_gamma(n + 1.0) - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0);
+    let chance = |x: f64| (choose(failures, x) + choose(all - failures, now.n - x) - choose(all, now.n)).exp();
+    let most = failures.min(now.n);
+    let mut sum = chance(now.x) / 2.0;
+    let mut x = now.x + 1.0;
+    while x <= most {
+        let term = chance(x);
+        sum += term;
+        // Past the mode the terms only fall.
+        if term < sum * 1e-17 && x > now.n * failures / all {
+            break;
+        }
+        x += 1.0;
+    }
+    sum.min(1.0)
+}
+
+/// Wilson's 95 % interval of a rate: `(p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2))/(1 + z^2/n)`, exactly 0 for no failures
+/// and exactly 1 for nothing else.
+pub fn wilson(counts: Proportion) -> [f64; 2] {
+    let (p, n, z) = (counts.rate(), counts.n, Z975);
+    let centre = p + z * z / (2.0 * n);
+    let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + z * z / n;
+    let low = if counts.x <= 0.0 { 0.0 } else { ((centre - half) / scale).max(0.0) };
+    let high = if counts.x >= counts.n { 1.0 } else { ((centre + half) / scale).min(1.0) };
+    [low, high]
+}
+
+/// Newcombe's 95 % interval (1998, from Wilson's) of the difference of rates, now minus before.
+pub fn newcombe(before: Proportion, now: Proportion) -> [f64; 2] {
+    let (p0, p1) = (before.rate(), now.rate());
+    let ([l0, u0], [l1, u1]) = (wilson(before), wilson(now));
+    [p1 - p0 - (p1 - l1).hypot(u0 - p0), p1 - p0 + (u1 - p1).hypot(p0 - l0)]
+}
+
+/// The smallest whole number of failures in `requests` whose rate is over `before` by more than `limit` and for which the
+/// chance of no rise is at most `level`; `None` if not even all of them would do. All counts are divided by `phi` for the
+/// chance, not for the limit.
+pub fn failures_needed(before: Proportion, requests: f64, phi: f64, limit: f64, level: f64) -> Option<f64> {
+    let enough = |x: f64| {
+        let now = Proportion { x, n: requests };
+        now.rate() - before.rate() - limit > super::EPSILON
+            && chance_not_risen(before.deflated(phi), now.deflated(phi)) <= level
+    };
+    if !enough(requests) {
+        return None;
+    }
+    // Both conditions hold from some number on. The limit's own is known, and usually decides; else look upwards from it
+    // in growing steps, then halve.
+    let mut low = ((before.rate() + limit) * requests - 1.0).floor().max(-1.0);
+    let mut high = low + 1.0;
+    let mut stride = 1.0;
+    while !enough(high) {
+        low = high;
+        high = (high + stride).min(requests);
+        stride *= 2.0;
+    }
+    while high - low > 1.0 {
+        let middle = f64::midpoint(low, high).floor();
+        if enough(middle) { high = middle } else { low = middle }
+    }
+    Some(high)
+}
+
+/// A Beta(a, b) variable in log-odds `u = ln(p/(1-p))`, where its density `p^a (1-p)^b / B(a, b)` is log-concave, analytic,
+/// and falls exponentially on both sides: what the trapezoidal rule likes best.
+#[derive(Debug, Clone, Copy)]
+struct LogOdds {
+    a: f64,
+    b: f64,
+    ln_scale: f64,
+}
+
+impl LogOdds {
+    fn jeffreys(counts: Proportion) -> Self {
+        Self::new(counts.x + 0.5, counts.n - counts.x + 0.5)
+    }
+
+    fn new(a: f64, b: f64) -> Self {
+        Self { a, b, ln_scale: ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) }
+    }
+
+    /// The distribution of 1 - p.
+    fn mirrored(self) -> Self {
+        Self { a: self.b, b: self.a, ..self }
+    }
+
+    fn mode(&self) -> f64 {
+        (self.a / self.b).ln()
+    }
+
+    /// Standard deviation of the normal density with the same curvature at the mode.
+    fn width(&self) -> f64 {
+        (1.0 / self.a + 1.0 / self.b).sqrt()
+    }
+
+    /// A step at which the trapezoidal rule has converged: a fraction of the width, and of the distance of the density's
+    /// poles (at odds of -1) from the real line.
+    fn step(&self) -> f64 {
+        (0.4 * self.width()).min(0.5)
+    }
+
+    fn density(&self, u: f64) -> f64 {
+        self.ln_density(u).exp()
+    }
+
+    fn ln_density(&self, u: f64) -> f64 {
+        // a ln p + b ln(1-p), in the form that does not overflow.
+        let softplus = u.max(0.0) + (-u.abs()).exp().ln_1p();
+        self.ln_scale + self.a * u - (self.a + self.b) * softplus
+    }
+
+    /// Grid points around the mode, as far as the density is more than 1e-13 of its height.
+    fn grid(&self, step: f64) -> impl Iterator<Item = f64> {
+        let (this, mode) = (*self, self.mode());
+        let least = this.ln_density(mode) - 30.0;
+        let reach = move |side: f64| {
+            (0..100_000)
+                .map(move |i| mode + side * step * f64::from(i))
+                .take_while(move |u| this.ln_density(*u) > least)
+        };
+        reach(-1.0).chain(reach(1.0).skip(1))
+    }
+
+    /// The distribution function at `u`, by the series `p^a (1-p)^b/(a B(a,b)) sum (a+b)_n/(a+1)_n p^n` on the side of the
+    /// mode where its terms fall at once, and by symmetry on the other.
+    fn distribution(&self, u: f64) -> f64 {
+        if u > self.mode() {
+            return 1.0 - self.mirrored().distribution(-u);
+        }
+        let p = logistic(u);
+        let (mut sum, mut term, mut n) = (1.0, 1.0, 0.0);
+        while term > sum * 1e-16 {
+            term *= p * (self.a + self.b + n) / (self.a + 1.0 + n);
+            sum += term;
+            n += 1.0;
+        }
+        self.density(u) / self.a * sum
+    }
+
+    /// P(self <= other), best if `other` is the narrower: the integral of `other`'s density times this one's distribution
+    /// function by the trapezoidal rule. The distribution function is the running sum of the same rule with the first two
+    /// Euler-Maclaurin corrections, so one pass over some forty points is enough, whatever the counts.
+    fn below(&self, other: &Self) -> f64 {
+        let step = other.step().min(self.step());
+        // Where the product may weigh most: between the modes, nearer to the narrower one.
+        let (v0, v1) = (self.width().powi(-2), other.width().powi(-2));
+        let centre =
+            if self.mode() < other.mode() { other.mode() } else { (v0 * self.mode() + v1 * other.mode()) / (v0 + v1) };
+        // Left of the centre the product is bounded by density times the height or the fall of this density.
+        let bound = |u: f64| other.ln_density(u) + self.ln_density(u.min(self.mode()));
+        let least = bound(centre) - 25.0;
+        let mut u = centre;
+        while bound(u) > least {
+            u -= step;
+        }
+        let mut cumulated = self.distribution(u) - step / 2.0 * self.density(u) + self.correction(u, step);
+        let mut sum = 0.0;
+        loop {
+            let density = self.density(u);
+            let distribution = cumulated + step / 2.0 * density - self.correction(u, step);
+            let term = other.density(u) * distribution;
+            sum += term;
+            if u > centre && (term <= sum * 1e-12 || term.is_nan()) {
+                return sum * step;
+            }
+            cumulated += step * density;
+            u += step;
+        }
+    }
+
+    /// What the trapezoidal rule up to `u` gives too much: `h^2/12 f' - h^4/720 f'''`.
+    fn correction(&self, u: f64, step: f64) -> f64 {
+        let n = self.a + self.b;
+        let p = logistic(u);
+        let slope = self.a - n * p;
+        let curvature = -n * p * (1.0 - p);
+        let third = curvature * (1.0 - 2.0 * p);
+        let (h2, f) = (step * step, self.density(u));
+        f * (h2 / 12.0 * slope - h2 * h2 / 720.0 * (slope.powi(3) + 3.0 * slope * curvature + third))
+    }
+}
+
+fn logistic(u: f64) -> f64 {
+    if u >= 0.0 { 1.0 / (1.0 + (-u).exp()) } else { u.exp() / (1.0 + u.exp()) }
+}
