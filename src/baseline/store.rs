@@ -3,12 +3,14 @@
 //! A metric is `12.5` if the artifact gave it exactly, `[12, 1]` with its rounding step, `[12, null]` where the step is
 //! unknown. Figures keep nine significant digits.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -16,7 +18,7 @@ use super::{AcceptedMetrics, Baseline, BaselineEndpoint, BaselineRun, KEEP};
 use crate::excerpt::excerpt;
 use crate::files;
 use crate::run::histogram::Histogram;
-use crate::run::metric::{Measurement, Metric, Source};
+use crate::run::metric::{FIXED, Measurement, Metric, Source, UnknownMetric};
 use crate::run::{LoadFacts, Moment};
 
 /// The schema name of baseline files.
@@ -256,7 +258,7 @@ impl<'a> From<&'a BaselineRun> for WireRunHead<'a> {
     }
 }
 
-#[derive(Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Default, Serialize, JsonSchema)]
 struct WireEndpoint {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     requests: Option<u64>,
@@ -266,22 +268,55 @@ struct WireEndpoint {
     metrics: BTreeMap<ShortName, WireValue>,
 }
 
+/// By hand: the derived code for flattened and untagged types buffers every value, which takes most of the reading time
+/// and loses the place of a mistake.
+impl<'de> Deserialize<'de> for WireEndpoint {
+    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = WireEndpoint;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("the figures of an endpoint")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<WireEndpoint, A::Error> {
+                let mut endpoint = WireEndpoint::default();
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    match &*key {
+                        "requests" => endpoint.requests = map.next_value()?,
+                        "failures" => endpoint.failures = map.next_value()?,
+                        name => {
+                            let name = ShortName::of(name).map_err(serde::de::Error::custom)?;
+                            endpoint.metrics.insert(name, map.next_value()?);
+                        }
+                    }
+                }
+                Ok(endpoint)
+            }
+        }
+        input.deserialize_map(Fields)
+    }
+}
+
 /// A metric's name without `latency_`: `p95`, `mean`, `throughput`, `custom:x`.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct ShortName(Metric);
 
 impl Serialize for ShortName {
     fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        let name = self.0.name();
-        out.serialize_str(name.strip_prefix("latency_").unwrap_or(&name))
+        out.serialize_str(short(&self.0.name()))
     }
 }
 
-impl<'de> Deserialize<'de> for ShortName {
-    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(input)?;
-        let metric = text.parse().or_else(|_: crate::run::metric::UnknownMetric| format!("latency_{text}").parse());
-        metric.map(Self).map_err(serde::de::Error::custom)
+fn short(name: &str) -> &str {
+    name.strip_prefix("latency_").unwrap_or(name)
+}
+
+impl ShortName {
+    fn of(name: &str) -> Result<Self, UnknownMetric> {
+        let fixed = FIXED.iter().find(|metric| short(&metric.name()) == name);
+        fixed.cloned().map_or_else(|| name.parse(), Ok).map(Self)
     }
 }
 
@@ -290,7 +325,7 @@ impl JsonSchema for ShortName {
         true
     }
 
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         "ShortName".into()
     }
 
@@ -299,11 +334,67 @@ impl JsonSchema for ShortName {
     }
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "expected a number, or a number and its rounding step: [12, 1]")]
+#[derive(Clone, Copy, JsonSchema)]
+#[serde(untagged)]
 enum WireValue {
     Exact(f64),
     Rounded(f64, Option<f64>),
+}
+
+impl Serialize for WireValue {
+    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        match *self {
+            Self::Exact(value) => Short(value).serialize(out),
+            Self::Rounded(value, step) => (Short(value), step.map(Short)).serialize(out),
+        }
+    }
+}
+
+/// Whole numbers without `.0`: most percentiles are.
+struct Short(f64);
+
+impl Serialize for Short {
+    fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        // Every whole number up to here is exact as a double.
+        if self.0.fract() == 0.0 && self.0.abs() < 1e15 {
+            out.serialize_i64(self.0 as i64)
+        } else {
+            out.serialize_f64(self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for WireValue {
+    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct Value;
+        impl<'de> Visitor<'de> for Value {
+            type Value = WireValue;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a number, or a number and its rounding step: [12, 1]")
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<WireValue, E> {
+                Ok(WireValue::Exact(value))
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<WireValue, E> {
+                Ok(WireValue::Exact(value as f64))
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<WireValue, E> {
+                Ok(WireValue::Exact(value as f64))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<WireValue, A::Error> {
+                let missing = |place| serde::de::Error::invalid_length(place, &self);
+                let value = items.next_element()?.ok_or_else(|| missing(0))?;
+                let step = items.next_element()?.ok_or_else(|| missing(1))?;
+                Ok(WireValue::Rounded(value, step))
+            }
+        }
+        input.deserialize_any(Value)
+    }
 }
 
 impl From<&BaselineEndpoint> for WireEndpoint {
@@ -416,9 +507,8 @@ mod tests {
         let text = to_text(&baseline());
         let lines: Vec<&str> = text.lines().filter(|line| line.contains("\"requests\":300")).collect();
         assert!(
-            lines[0].starts_with(
-                r#""POST /checkout \"x\"":{"requests":300,"failures":1,"mean":10.3283019,"p50":[120.0,10.0]"#
-            ),
+            lines[0]
+                .starts_with(r#""POST /checkout \"x\"":{"requests":300,"failures":1,"mean":10.3283019,"p50":[120,10]"#),
             "{text}"
         );
         let value: Value = serde_json::from_str(&text).unwrap();

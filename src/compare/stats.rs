@@ -136,9 +136,14 @@ impl Noise {
 
 /// Upper tail of Student's t: the chance of a value above `t`. NaN only if `t` is.
 pub fn t_upper_tail(t: f64, df: u32) -> f64 {
+    t_tails(t, df).0
+}
+
+/// Both tails of Student's t: the chances of a value above and below `t`.
+pub fn t_tails(t: f64, df: u32) -> (f64, f64) {
     let df = f64::from(df);
     if t.is_infinite() {
-        return if t > 0.0 { 0.0 } else { 1.0 };
+        return if t > 0.0 { (0.0, 1.0) } else { (1.0, 0.0) };
     }
     let square = t * t;
     // Two forms of the same integral: each is used where its argument keeps its digits (near 0 the other loses half).
@@ -147,7 +152,7 @@ pub fn t_upper_tail(t: f64, df: u32) -> f64 {
     } else {
         0.5 * incomplete_beta(df / 2.0, 0.5, df / (df + square))
     };
-    if t >= 0.0 { outside } else { 1.0 - outside }
+    if t >= 0.0 { (outside, 1.0 - outside) } else { (1.0 - outside, outside) }
 }
 
 fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {

@@ -214,19 +214,17 @@ struct Errors<'c>(BTreeMap<&'c str, bool>);
 impl<'c> Errors<'c> {
     fn of(rows: &[Row<'_, 'c>], comparison: &'c Comparison<'c>) -> Self {
         let likely = |p: Option<f64>| p.is_some_and(|p| p <= RAW);
-        let mut rose: BTreeMap<&str, bool> = rows
-            .iter()
-            .filter(|row| matches!(row.facts, Facts::Rate(_)))
-            .map(|row| (row.pair.label.as_str(), over(row) || likely(row.p())))
-            .collect();
-        for row in rows {
-            // No rule speaks about these errors; they are there all the same.
-            rose.entry(&row.pair.label).or_insert_with(|| {
-                let counts = Counts::new(&comparison.failures_before(row.pair), &row.pair.failures_now());
-                likely(counts.map(|counts| counts.p))
-            });
-        }
-        Self(rose)
+        let of_endpoint = |own: &[Row<'_, 'c>]| {
+            let judged = own.iter().find(|row| matches!(row.facts, Facts::Rate(_)));
+            let pair = own.first()?.pair;
+            let rose = judged.map_or_else(
+                // No rule speaks about these errors; they are there all the same.
+                || likely(Counts::new(&comparison.failures_before(pair), &pair.failures_now()).map(|counts| counts.p)),
+                |row| over(row) || likely(row.p()),
+            );
+            Some((pair.label.as_str(), rose))
+        };
+        Self(rows.chunk_by(|one, next| std::ptr::eq(one.pair, next.pair)).filter_map(of_endpoint).collect())
     }
 
     fn rose(&self, label: &str) -> bool {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::compare::Comparison;
 use crate::compare::stats::{
     self, Noise, Scatter, TQuantiles, benjamini_hochberg, pooled_variance, scatter, shrunken_variance, t_quantiles,
-    t_upper_tail,
+    t_tails,
 };
 use crate::run::metric::Metric;
 
@@ -117,17 +117,8 @@ impl Shift {
         let variance = level.noise(run_to_run).variance();
         let df = stats::PRIOR_DF + own.df;
         let t = d / variance.sqrt();
-        Some(Self {
-            d,
-            pool,
-            run_to_run,
-            variance,
-            t,
-            df,
-            p: t_upper_tail(t, df),
-            p_low: t_upper_tail(-t, df),
-            quantiles: quantiles.of(df)?,
-        })
+        let (p, p_low) = t_tails(t, df);
+        Some(Self { d, pool, run_to_run, variance, t, df, p, p_low, quantiles: quantiles.of(df)? })
     }
 }
 

@@ -106,6 +106,7 @@ fn compared<'p>(policy: &'p Policy, row: &Row<'p, '_>, decision: &Decision, toda
     let acceptance = (decision.status == Status::Fail).then(|| acceptance(policy, row, today)).flatten();
     let accepted = acceptance.is_some_and(|acceptance| holds(acceptance, row, today));
     let status = if accepted { Status::Accepted } else { decision.status };
+    let figures = words::figures(row);
     // What was not measured is shown where it is known, and never subtracted.
     let comparable = matches!(row.facts, Facts::Level(_) | Facts::Rate(_));
     let sides = baseline.zip(current).filter(|_| comparable);
@@ -116,8 +117,8 @@ fn compared<'p>(policy: &'p Policy, row: &Row<'p, '_>, decision: &Decision, toda
         change_relative: sides.filter(|(before, _)| *before != 0.0).map(|(before, now)| now / before - 1.0),
         rule: Some(row.rule),
         acceptance,
-        evidence: evidence(row, decision),
-        why: words::why(row, decision, acceptance, accepted, today),
+        evidence: evidence(row, &figures, decision),
+        why: words::why(row, &figures, decision, acceptance, accepted, today),
         ..empty(row.pair, Some(row.metric), status, String::new())
     }
 }
@@ -133,7 +134,7 @@ fn holds(entry: &Acceptance, row: &Row<'_, '_>, today: Date) -> bool {
     entry.until.is_none_or(|until| today <= until) && within_ceiling(row, entry.up_to)
 }
 
-fn evidence(row: &Row<'_, '_>, decision: &Decision) -> Option<Evidence> {
+fn evidence(row: &Row<'_, '_>, figures: &str, decision: &Decision) -> Option<Evidence> {
     let (df, interval, smallest_detectable) = match &row.facts {
         Facts::Level(level) => {
             let history = level.history?;
@@ -149,7 +150,7 @@ fn evidence(row: &Row<'_, '_>, decision: &Decision) -> Option<Evidence> {
         runs: row.runs(),
         interval,
         smallest_detectable: smallest_detectable.filter(|size| size.is_finite()),
-        text: words::evidence(row, decision),
+        text: words::evidence(row, figures, decision),
     })
 }
 

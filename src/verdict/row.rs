@@ -84,6 +84,8 @@ pub(super) struct Rate {
     pub(super) current: f64,
     /// `None` where an artifact gives a rate without counts: then nothing can be proven.
     pub(super) counts: Option<Counts>,
+    /// Failures among the current requests that would be over the limit and no accident; `None` if not even all would do.
+    pub(super) needed: Option<f64>,
     /// Baseline runs behind it.
     pub(super) runs: usize,
 }
@@ -194,7 +196,9 @@ fn rate(comparison: &Comparison<'_>, pair: &EndpointPair<'_>, rule: &Rule) -> Fa
         let side = if now.is_empty() { "this run" } else { "the baseline" };
         return Facts::NotMeasured { why: format!("no failure counts in {side}"), runs };
     };
-    let rate = Rate { baseline, current, counts, runs };
+    let mut rate = Rate { baseline, current, counts, needed: None, runs };
+    let limit = rule.limit.or(rule.critical).and_then(|limit| rate.points(limit));
+    rate.needed = counts.and_then(|counts| counts.needed(limit.unwrap_or(0.0)));
     let relative = matches!(rule.limit.or(rule.critical), Some(Limit::Relative(_)));
     let silent = matches!(rule.from_zero, None | Some(FromZero::Ignore));
     if relative && rate.baseline == 0.0 && silent {

@@ -17,16 +17,14 @@ const MOST_REQUESTS: f64 = 20.0;
 impl Row<'_, '_> {
     /// The smallest bad change that would be seen in 4 of 5 runs: relative, of rates in points as a ratio.
     pub(super) fn smallest_detectable(&self) -> Option<f64> {
-        let limit = evidence_limit(self.rule)?;
         match &self.facts {
             Facts::Level(level) => {
-                let history = level.history?;
+                let (limit, history) = evidence_limit(self.rule).zip(level.history)?;
                 let shift = detectable_shift(level.shift_of(limit), history.variance, history.quantiles);
                 Some(level.size_of(shift))
             }
             Facts::Rate(rate) => {
-                let counts = rate.counts?;
-                counts.needed(rate.points(limit).unwrap_or(0.0)).map(|needed| needed / counts.now.n - rate.baseline)
+                rate.needed.zip(rate.counts).map(|(needed, counts)| needed / counts.now.n - rate.baseline)
             }
             Facts::NotMeasured { .. } | Facts::Meaningless => None,
         }
@@ -35,7 +33,7 @@ impl Row<'_, '_> {
 
 impl Counts {
     /// Failures among the current requests that are over `limit` (points as a ratio) and no accident.
-    fn needed(&self, limit: f64) -> Option<f64> {
+    pub(super) fn needed(&self, limit: f64) -> Option<f64> {
         failures_needed(self.before, self.now.n, self.phi, limit, RAW)
     }
 
@@ -53,10 +51,8 @@ impl Rate {
 }
 
 /// `it would take 31 failures in 1 500 to be sure`
-pub(super) fn failures(row: &Row<'_, '_>, rate: &Rate) -> Option<String> {
-    let counts = rate.counts?;
-    let limit = evidence_limit(row.rule)?;
-    let needed = counts.needed(rate.points(limit).unwrap_or(0.0))?;
+pub(super) fn failures(rate: &Rate) -> Option<String> {
+    let (needed, counts) = rate.needed.zip(rate.counts)?;
     let (needed, requests) = (count(needed as u64), count(counts.now.n as u64));
     Some(format!("it would take {needed} failures in {requests} to be sure"))
 }

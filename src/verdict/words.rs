@@ -20,9 +20,10 @@ const NARROW: char = '\u{202f}';
 /// As wide as the plus sign.
 const MINUS: char = '\u{2212}';
 
-/// Size, likely range, limit, and what would settle it.
+/// Size, likely range, limit, and what would settle it. `figures` are those of [`figures`].
 pub(super) fn why(
     row: &Row<'_, '_>,
+    figures: &str,
     decision: &Decision,
     acceptance: Option<&Acceptance>,
     accepted: bool,
@@ -36,8 +37,8 @@ pub(super) fn why(
         Facts::Level(_) if decision.load_mismatch && decision.status == Status::Inconclusive => {
             format!("{}: load mismatch, the figures of two different loads cannot be compared", row.metric.title())
         }
-        Facts::Level(level) => level_sentence(row, level, decision),
-        Facts::Rate(rate) => rate_sentence(row, rate, decision),
+        Facts::Level(level) => level_sentence(row, level, figures, decision),
+        Facts::Rate(rate) => rate_sentence(row, rate, figures, decision),
     };
     if let Some(entry) = acceptance {
         sentence.push_str(&acceptance_words(entry, accepted, today));
@@ -46,9 +47,10 @@ pub(super) fn why(
 }
 
 /// The figures of the evidence, p-value included.
-pub(super) fn evidence(row: &Row<'_, '_>, decision: &Decision) -> String {
+pub(super) fn evidence(row: &Row<'_, '_>, figures: &str, decision: &Decision) -> String {
     let runs = row.runs();
-    let mut out = figures(row);
+    let mut out = String::with_capacity(2 * figures.len() + 40);
+    out.push_str(figures);
     let assumed = if runs < DEPTH && matches!(row.facts, Facts::Level(_)) { ", assumed noise" } else { "" };
     if let Some(p) = row.p() {
         let _ = write!(out, " ({}, {}{assumed})", p_value(p), plural(runs, "baseline run"));
@@ -106,7 +108,7 @@ fn acceptance_words(entry: &Acceptance, accepted: bool, today: Date) -> String {
 }
 
 /// `p95 +32 % (plausible +21 to +44 %)`, or the counts of an error rate.
-fn figures(row: &Row<'_, '_>) -> String {
+pub(super) fn figures(row: &Row<'_, '_>) -> String {
     match &row.facts {
         Facts::Level(level) => {
             let change = percent(level.current / level.baseline - 1.0);
@@ -139,8 +141,7 @@ fn counted(counts: &Counts) -> String {
     )
 }
 
-fn level_sentence(row: &Row<'_, '_>, level: &Level, decision: &Decision) -> String {
-    let figures = figures(row);
+fn level_sentence(row: &Row<'_, '_>, level: &Level, figures: &str, decision: &Decision) -> String {
     let runs = plural(row.runs(), "baseline run");
     let few = format!("needs {DEPTH} baseline runs, has {}", row.runs());
     let limit_of = |own: Option<Limit>| own.map(|own| limit(own, row.metric)).unwrap_or_default();
@@ -161,14 +162,14 @@ fn level_sentence(row: &Row<'_, '_>, level: &Level, decision: &Decision) -> Stri
         (By::Plain, Status::Warn) => format!("{figures}: over the {limit} limit, within the critical {critical}"),
         (By::Plain, _) => format!("{figures}: within the {limit} limit"),
         (_, Status::Fail | Status::Accepted) => format!("{figures}, {}", proof(&limit, &runs, decision)),
-        (_, Status::Warn | Status::Inconclusive) => doubt(row, level, decision, &figures, &limit),
+        (_, Status::Warn | Status::Inconclusive) => doubt(row, level, decision, figures, &limit),
         (_, Status::Improved) => {
             let title = if row.rule.direction() == Direction::Higher { "more" } else { "less" };
             format!(
                 "{figures}: {title} by more than the {limit} limit is wide, and than the usual run-to-run noise ({runs})"
             )
         }
-        (_, _) => kept(row, level, &figures, &limit),
+        (_, _) => kept(row, level, figures, &limit),
     }
 }
 
@@ -239,15 +240,14 @@ pub(super) fn signed_size(row: &Row<'_, '_>, size: f64) -> String {
     percent(if row.rule.direction() == Direction::Lower { size } else { -size })
 }
 
-fn rate_sentence(row: &Row<'_, '_>, rate: &Rate, decision: &Decision) -> String {
-    let figures = figures(row);
+fn rate_sentence(row: &Row<'_, '_>, rate: &Rate, figures: &str, decision: &Decision) -> String {
     let first = from_zero(row);
     let limit_of = |own: Option<Limit>| own.map(|own| limit(own, row.metric)).unwrap_or_default();
     let limit = limit_of(evidence_limit(row.rule));
     let runs = plural(row.runs(), "baseline run");
     let chance = rate.counts.map(|counts| format!("{} chance it rose", share(1.0 - counts.p)));
     let chance = chance.map(|chance| format!(" ({chance})")).unwrap_or_default();
-    let needed = settle::failures(row, rate);
+    let needed = settle::failures(rate);
     let needed = needed.map(|words| format!("; {words}")).unwrap_or_default();
     let from_zero_speaks =
         first.is_some_and(|first| first != FromZero::Ignore) && !over_limit(row, row.rule.critical.or(row.rule.limit));

@@ -114,15 +114,15 @@ pub fn failures_needed(before: Proportion, requests: f64, phi: f64, limit: f64, 
         now.rate() - before.rate() - limit > super::EPSILON
             && chance_not_risen(before.deflated(phi), now.deflated(phi)) <= level
     };
-    if !enough(requests) {
-        return None;
-    }
     // Both conditions hold from some number on. The limit's own is known, and usually decides; else look upwards from it
     // in growing steps, then halve.
     let mut low = ((before.rate() + limit) * requests - 1.0).floor().max(-1.0);
-    let mut high = low + 1.0;
+    let mut high = (low + 1.0).min(requests);
     let mut stride = 1.0;
     while !enough(high) {
+        if high >= requests {
+            return None;
+        }
         low = high;
         high = (high + stride).min(requests);
         stride *= 2.0;
@@ -195,12 +195,12 @@ impl LogOdds {
     }
 
     /// The distribution function at `u`, by the series `p^a (1-p)^b/(a B(a,b)) sum (a+b)_n/(a+1)_n p^n` on the side of the
-    /// mode where its terms fall at once, and by symmetry on the other.
+    /// mode where its terms fall at once, and by the library's continued fraction on the other, where they do not.
     fn distribution(&self, u: f64) -> f64 {
-        if u > self.mode() {
-            return 1.0 - self.mirrored().distribution(-u);
-        }
         let p = logistic(u);
+        if u > self.mode() {
+            return super::incomplete_beta(self.a, self.b, p);
+        }
         let (mut sum, mut term, mut n) = (1.0, 1.0, 0.0);
         while term > sum * 1e-16 {
             term *= p * (self.a + self.b + n) / (self.a + 1.0 + n);
