@@ -5,6 +5,9 @@
 
 pub mod read;
 
+mod console;
+mod rows;
+
 use std::io::BufRead;
 
 use crate::artifact::Head;
@@ -253,4 +256,10 @@ registry! {
     locust_failures: FAILURES, EXCEPTIONS;
     locust_json: JSON;
     service_json: SERVICE_JSON;
+    ab: TEXT, GNUPLOT, PERCENTILES;
+    hey: TEXT, CSV;
+    oha: JSON, TEXT, CSV;
+    vegeta: JSON, TEXT, HDR, HIST;
+    vegeta_results: NDJSON, CSV, GOB;
+    wrk: WRK, WRK2;
 }

@@ -1,0 +1,177 @@
+//! hey: the text it prints and its CSV; also ghz's summary text, which has the same layout (see `ghz.rs`).
+//!
+//! Quirks: seconds with four decimals; a percentile without data is printed as `0% in 0.0000 secs`; newer builds print
+//! `50%%`; requests per second counts errors too; the CSV leaves out requests that got no answer.
+
+use super::console::{self, Block, Reports, count, duration, level, number, report, without_queries};
+use super::rows::{Rows, nanos};
+use super::{Confidence, Format, Gives, ParseError, Part, Source};
+use crate::artifact::Head;
+use crate::run::Notice;
+use crate::run::metric::Metric;
+use crate::run::recorder::{Draft, Recorder};
+
+pub(super) static TEXT: Format = Format {
+    id: "hey",
+    tool: "hey",
+    title: "what hey prints",
+    versions: "0.1.4",
+    gives: Gives { percentiles: "p50 p75 p90 p95 p99", failures: true, users: false, time: false },
+    part: Part::Whole,
+    sniff,
+    parse,
+};
+
+pub(super) static CSV: Format = Format {
+    id: "hey-csv",
+    tool: "hey",
+    title: "CSV (`-o csv`)",
+    versions: "0.1.4",
+    gives: Gives { percentiles: "any (from samples)", failures: true, users: false, time: false },
+    part: Part::Whole,
+    sniff: |head| Confidence::certain_if(head.first_line().trim().starts_with("response-time,DNS+dialup,DNS,")),
+    parse: parse_csv,
+};
+
+fn sniff(head: &Head) -> Confidence {
+    let has = |words: &[&str]| words.iter().all(|word| head.lines().any(|line| line.trim().starts_with(word)));
+    let seconds = head.lines().any(|line| console::after(line, "Average:").is_some_and(|rest| rest.ends_with("secs")));
+    let other = ["Success rate:", "Count:"].iter().any(|word| has(&[word]));
+    Confidence::certain_if(has(&["Summary:", "Slowest:", "Fastest:", "Requests/sec:"]) && seconds && !other)
+}
+
+fn begins(line: &str) -> bool {
+    line.trim() == "Summary:"
+}
+
+fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
+    let stem = source.stem().to_owned();
+    let text = console::text(source)?;
+    recorder.tool("hey");
+    let mut reports = Reports::default();
+    for block in console::blocks(&text, begins) {
+        let name = reports.name(&stem);
+        let outcome = Outcome::of(&block, |status| status.parse().is_ok_and(|code: u64| code < 400), |_| true);
+        let seconds = block.after("Total:").and_then(duration).map(|total| total.value / 1e3);
+        reports.add(outcome.requests, outcome.failures, seconds);
+        let draft = recorder.endpoint(None, &name);
+        outcome.record(draft);
+        record(&block, draft);
+    }
+    reports.finish(recorder);
+    Ok(())
+}
+
+/// The figures that hey, oha and ghz print alike.
+pub(super) fn record(block: &Block<'_>, draft: &mut Draft) {
+    report(draft, Metric::Throughput, block.after("Requests/sec:").and_then(number));
+    // All failed: `Average: NaN secs`, and zeros that mean nothing.
+    let Some(mean) = block.after("Average:").and_then(duration) else { return };
+    let slowest = block.after("Slowest:").and_then(duration);
+    if slowest.is_none_or(|slowest| slowest.value == 0.0) {
+        return;
+    }
+    report(draft, Metric::LatencyMean, Some(mean));
+    report(draft, Metric::LatencyMin, block.after("Fastest:").and_then(duration));
+    report(draft, Metric::LatencyMax, slowest);
+    for line in &block.lines {
+        let Some((share, rest)) = level(line, "%") else { continue };
+        let Some(value) = console::after(rest.trim_start_matches('%'), "in ") else { continue };
+        if let Some(metric) = Metric::percentile(share) {
+            report(draft, metric, duration(value));
+        }
+    }
+}
+
+/// Requests by status and errors by text.
+pub(super) struct Outcome {
+    /// Unknown if neither list is there.
+    pub(super) requests: Option<u64>,
+    pub(super) failures: Option<u64>,
+    errors: Vec<(String, u64)>,
+}
+
+impl Outcome {
+    /// Nothing known yet.
+    pub(super) fn none() -> Self {
+        Self { requests: None, failures: None, errors: Vec::new() }
+    }
+
+    /// From the lines `[200] 397 responses` and `[3] Get "…": EOF`. `good` says which statuses are fine, `counts` which
+    /// errors are failures.
+    pub(super) fn of(block: &Block<'_>, good: fn(&str) -> bool, counts: fn(&str) -> bool) -> Self {
+        let mut found = Self::none();
+        for line in block.section("Status code distribution:") {
+            let Some((status, rest)) = line.strip_prefix('[').and_then(|line| line.split_once(']')) else { continue };
+            let Some(times) = count(rest) else { continue };
+            found.add(times, !good(status.trim()), status.trim());
+        }
+        for line in block.section("Error distribution:") {
+            let Some((times, text)) = line.strip_prefix('[').and_then(|line| line.split_once(']')) else { continue };
+            let Some(times) = count(times) else { continue };
+            found.add(times, counts(text.trim()), &without_queries(text.trim()));
+        }
+        found
+    }
+
+    pub(super) fn add(&mut self, times: u64, failed: bool, text: &str) {
+        self.requests = Some(self.requests.unwrap_or(0).saturating_add(times));
+        self.failures = Some(self.failures.unwrap_or(0).saturating_add(if failed { times } else { 0 }));
+        if failed {
+            let text = if text.parse::<u16>().is_ok() { format!("HTTP {text}") } else { text.to_owned() };
+            self.errors.push((text, times));
+        }
+    }
+
+    pub(super) fn record(&self, draft: &mut Draft) {
+        if let Some(requests) = self.requests {
+            draft.requests(requests);
+        }
+        if let Some(failures) = self.failures {
+            draft.failures(failures);
+        }
+        for (text, times) in &self.errors {
+            draft.error(text, *times);
+        }
+    }
+}
+
+fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
+    let stem = source.stem().to_owned();
+    let rows = Rows::with_header(source, b',')?;
+    let time = rows.need("response-time")?;
+    let (status, offset) = (rows.find("status-code"), rows.find("offset"));
+    recorder.tool("hey");
+    recorder.sample_step(0.1);
+    let mut window = Window::default();
+    rows.each(recorder, |row, recorder| {
+        let seconds = row.number(time, "seconds")?;
+        let good = status.map(|at| row.whole(at, "a status code").map(|code| code < 400)).transpose()?;
+        if let Some(at) = offset {
+            window.add(row.number(at, "seconds")?, seconds);
+        }
+        recorder.endpoint(None, &stem).samples().add(Some(nanos(seconds, 1e9)), good);
+        Ok(())
+    })?;
+    window.finish(recorder);
+    let message = "hey's CSV has no rows for requests that got no answer: failures may be missing";
+    recorder.notice(Notice::new("unanswered_left_out", message));
+    Ok(())
+}
+
+/// From the first start to the last end of requests whose start is known in seconds since the run began.
+#[derive(Default)]
+pub(super) struct Window(Option<(f64, f64)>);
+
+impl Window {
+    pub(super) fn add(&mut self, start: f64, seconds: f64) {
+        let (first, last) = self.0.unwrap_or((start, start));
+        self.0 = Some((first.min(start), last.max(start + seconds)));
+    }
+
+    pub(super) fn finish(&self, recorder: &mut Recorder) {
+        if let Some((first, last)) = self.0 {
+            recorder.duration_s(last - first);
+        }
+    }
+}

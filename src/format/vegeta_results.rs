@@ -1,0 +1,153 @@
+//! vegeta's single results: `vegeta encode --to json` or `--to csv`, and the binary that `vegeta attack` writes.
+//!
+//! Quirks: the CSV has no header; order is by completion; a non-empty `error` is a failure, and every code outside 200 to
+//! 399 sets it; the binary (Go's gob) is recognised only to say how to convert it. Bodies and headers are never kept.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::rows::Rows;
+use super::vegeta::{SUFFIXES, millis};
+use super::{Confidence, Format, Gives, ParseError, Part, Source};
+use crate::artifact::Head;
+use crate::run::recorder::Recorder;
+
+const GIVES: Gives = Gives { percentiles: "any (from samples)", failures: true, users: false, time: true };
+
+pub(super) static NDJSON: Format = Format {
+    id: "vegeta-json",
+    tool: "vegeta",
+    title: "`vegeta encode --to json`: one JSON object per request",
+    versions: "8 to 12.13",
+    gives: GIVES,
+    part: Part::Main { rank: 0, suffixes: SUFFIXES },
+    sniff: |head| {
+        Confidence::certain_if(head.json().has(&["attack", "seq", "code", "latency", "timestamp"]))
+    },
+    parse: parse_json,
+};
+
+pub(super) static CSV: Format = Format {
+    id: "vegeta-csv",
+    tool: "vegeta",
+    title: "`vegeta encode --to csv`",
+    versions: "8 to 12.13",
+    gives: GIVES,
+    part: Part::Main { rank: 0, suffixes: SUFFIXES },
+    sniff: sniff_csv,
+    parse: parse_csv,
+};
+
+pub(super) static GOB: Format = Format {
+    id: "vegeta-gob",
+    tool: "vegeta",
+    title: "the binary of `vegeta attack`: recognised, to be converted with `vegeta encode`",
+    versions: "8 to 12.13",
+    gives: Gives { percentiles: "none", failures: false, users: false, time: false },
+    part: Part::Main { rank: 9, suffixes: SUFFIXES },
+    sniff: sniff_gob,
+    parse: parse_gob,
+};
+
+/// The 19 digits of nanoseconds since the epoch, a code, and a latency.
+fn sniff_csv(head: &Head) -> Confidence {
+    let cells: Vec<&str> = head.first_line().split(',').collect();
+    let digits = |at: usize| cells.get(at).is_some_and(|cell| !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit()));
+    let nanos = cells.first().is_some_and(|cell| cell.len() == 19);
+    Confidence::certain_if((8..=12).contains(&cells.len()) && nanos && (0..5).all(digits))
+}
+
+/// The type description that begins every gob of this kind.
+fn sniff_gob(head: &Head) -> Confidence {
+    let start: String = head.text.chars().take(400).collect();
+    let mut rest = start.as_str();
+    let found = ["Result", "Attack", "Seq", "Code", "Timestamp", "Latency"].into_iter().all(|word| {
+        let after = rest.split_once(word).map(|(_, after)| after);
+        rest = after.unwrap_or_default();
+        after.is_some()
+    });
+    Confidence::certain_if(found && !head.first_line().trim_start().starts_with(['{', '[']))
+}
+
+fn parse_gob(source: &mut Source<'_>, _: &mut Recorder) -> Result<(), ParseError> {
+    let start = source.reader.fill_buf()?;
+    // Redirected by PowerShell the bytes went through a text encoding and cannot be restored.
+    if start.contains(&0xef) && start.windows(3).any(|three| three == [0xef, 0xbf, 0xbd]) {
+        let error = ParseError::new("vegeta's binary results, broken by a text redirection");
+        return Err(error.hint("attack again with `vegeta attack -output=results.bin` (not `>` in PowerShell)"));
+    }
+    let hint = format!("convert it: vegeta encode --to json --output {}.json {}", source.stem(), source.name);
+    Err(ParseError::new("vegeta's binary results, which only vegeta reads").hint(hint))
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    code: u64,
+    timestamp: String,
+    latency: u64,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    method: String,
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    attack: String,
+}
+
+fn parse_json(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
+    recorder.tool("vegeta");
+    recorder.sample_step(0.0);
+    let mut line = Vec::new();
+    let mut at = 0;
+    while source.reader.read_until(b'\n', &mut line)? > 0 {
+        at += 1;
+        if !line.trim_ascii().is_empty() {
+            match serde_json::from_slice::<Wire>(&line) {
+                Ok(wire) => {
+                    if let Ok(time) = wire.timestamp.parse::<Timestamp>() {
+                        let start = millis(time);
+                        recorder.spans(start, start + wire.latency as f64 / 1e6);
+                    }
+                    let name = if wire.url.is_empty() { &wire.attack } else { &wire.url };
+                    add(recorder, Some(&wire.method), name, wire.latency, wire.code, &wire.error);
+                    recorder.good_row();
+                }
+                Err(error) => recorder.bad_row(at, format!("not a result of vegeta: {error}")),
+            }
+        }
+        line.clear();
+    }
+    Ok(())
+}
+
+fn add(recorder: &mut Recorder, method: Option<&str>, name: &str, latency: u64, code: u64, error: &str) {
+    let good = error.is_empty() && (200..400).contains(&code);
+    let draft = recorder.endpoint(method, name);
+    draft.samples().add(Some(latency), Some(good));
+    if !good {
+        let text = if code == 0 { super::console::without_queries(error) } else { format!("HTTP {code}") };
+        draft.error(&text, 1);
+    }
+}
+
+fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
+    let stem = source.stem().to_owned();
+    recorder.tool("vegeta");
+    recorder.sample_step(0.0);
+    Rows::without_header(source, b',').each(recorder, |row, recorder| {
+        let start = row.whole(0, "nanoseconds since the epoch")? as f64 / 1e6;
+        let (code, latency) = (row.whole(1, "a status code")?, row.whole(2, "nanoseconds")?);
+        if row.len() < 8 {
+            return Err(format!("expected 8 to 12 cells, found {}", row.len()));
+        }
+        recorder.spans(start, start + latency as f64 / 1e6);
+        // Method and URL came with version 12.
+        let (method, name) = match row.text(10) {
+            "" => (None, if row.text(7).is_empty() { stem.as_str() } else { row.text(7) }),
+            url => (Some(row.text(9)), url),
+        };
+        add(recorder, method, name, latency, code, row.text(5));
+        Ok(())
+    })
+}
