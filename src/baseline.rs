@@ -2,6 +2,7 @@
 //!
 //! Types and pure questions only; reading and writing is in [`store`].
 
+pub mod edit;
 pub mod origin;
 pub mod store;
 

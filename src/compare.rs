@@ -2,6 +2,7 @@
 //!
 //! Facts only, no opinion: limits, evidence and statuses are in [`crate::verdict`], the mathematics in [`stats`].
 
+pub mod drift;
 pub mod like;
 pub mod pair;
 pub mod stats;

@@ -8,6 +8,7 @@ mod evidence;
 mod finding;
 mod notices;
 mod row;
+pub mod sensitivity;
 mod settle;
 mod words;
 
@@ -215,3 +216,6 @@ fn presence(presence: Presence) -> Option<Outcome> {
         Presence::Fail => Some(Outcome::Fail),
     }
 }
+
+#[cfg(test)]
+mod tests;

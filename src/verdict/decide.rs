@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::compare::Comparison;
+use crate::compare::{Comparison, LoadMismatch};
 use crate::policy::{FromZero, Gate, Limit, Policy, Rule};
 use crate::run::metric::Metric;
 
@@ -33,7 +33,7 @@ pub(super) enum By {
 /// What is said of a row, with what the words need to explain it.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts that the sentence is made of")]
-pub(super) struct Decision {
+pub(super) struct Decision<'c> {
     pub(super) status: Status,
     pub(super) by: By,
     /// Proven against the row's own history.
@@ -44,8 +44,8 @@ pub(super) struct Decision {
     pub(super) over: bool,
     /// The history is no evidence, because every endpoint moved and the machines may be the reason.
     pub(super) untrusted_shift: Option<f64>,
-    /// Whether the load differs, so that the row cannot be judged.
-    pub(super) load_mismatch: bool,
+    /// The two loads, where they differ so that the row cannot be judged.
+    pub(super) load_mismatch: Option<&'c LoadMismatch>,
 }
 
 /// How a suite with that many used baseline runs is decided.
@@ -58,15 +58,15 @@ pub(super) fn decided(gate: Gate, runs: usize) -> Decided {
 }
 
 /// One decision per row, in order.
-pub(super) fn decide(
+pub(super) fn decide<'c>(
     policy: &Policy,
-    comparison: &Comparison<'_>,
-    rows: &[Row<'_, '_>],
+    comparison: &'c Comparison<'c>,
+    rows: &[Row<'_, 'c>],
     shift: Option<CommonShift>,
-) -> Vec<Decision> {
-    let mismatch = |row: &Row<'_, '_>| comparison.load_mismatch.is_some() && *row.metric != Metric::ErrorRate;
+) -> Vec<Decision<'c>> {
+    let mismatch = |row: &Row<'_, '_>| comparison.load_mismatch.as_ref().filter(|_| *row.metric != Metric::ErrorRate);
     let by_evidence = |row: &Row<'_, '_>| matches!(by(policy.gate, row), By::Evidence | By::AssumedEvidence);
-    let flags = stands_out(rows, |row| by_evidence(row) && !mismatch(row));
+    let flags = stands_out(rows, |row| by_evidence(row) && mismatch(row).is_none());
     let errors = Errors::of(rows, comparison);
     rows.iter()
         .zip(flags)
@@ -100,7 +100,7 @@ fn by(gate: Gate, row: &Row<'_, '_>) -> By {
     }
 }
 
-fn status(row: &Row<'_, '_>, decision: Decision, flags: StandsOut, errors: &Errors<'_>) -> Status {
+fn status(row: &Row<'_, '_>, decision: Decision<'_>, flags: StandsOut, errors: &Errors<'_>) -> Status {
     match &row.facts {
         Facts::NotMeasured { .. } => Status::NotMeasured,
         Facts::Meaningless => Status::Info,
@@ -111,13 +111,13 @@ fn status(row: &Row<'_, '_>, decision: Decision, flags: StandsOut, errors: &Erro
                 By::Plain => by_limits(row),
             };
             // A row that nobody would judge is not made doubtful by the load.
-            if decision.load_mismatch && status != Status::Info { Status::Inconclusive } else { status }
+            if decision.load_mismatch.is_some() && status != Status::Info { Status::Inconclusive } else { status }
         }
     }
 }
 
 /// Section 9; the first that holds.
-fn by_proof(row: &Row<'_, '_>, decision: Decision, flags: StandsOut, errors: &Errors<'_>) -> Status {
+fn by_proof(row: &Row<'_, '_>, decision: Decision<'_>, flags: StandsOut, errors: &Errors<'_>) -> Status {
     let likely = row.p().is_some_and(|p| p <= RAW);
     if decision.over && (decision.by_history || decision.by_others) {
         let assumed = decision.by == By::AssumedEvidence && matches!(row.facts, Facts::Level(_));

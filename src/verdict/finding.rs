@@ -21,7 +21,7 @@ pub(super) fn findings<'p>(
     policy: &'p Policy,
     comparison: &Comparison<'_>,
     rows: &[Row<'p, '_>],
-    decisions: &[Decision],
+    decisions: &[Decision<'_>],
     today: Date,
 ) -> Vec<Finding<'p>> {
     let metrics = metrics(policy);
@@ -94,7 +94,7 @@ fn whole_endpoint<'p>(policy: &Policy, comparison: &Comparison<'_>, pair: &Endpo
     (presence != Presence::Ignore).then(|| empty(pair, None, status, why.to_owned()))
 }
 
-fn compared<'p>(policy: &'p Policy, row: &Row<'p, '_>, decision: &Decision, today: Date) -> Finding<'p> {
+fn compared<'p>(policy: &'p Policy, row: &Row<'p, '_>, decision: &Decision<'_>, today: Date) -> Finding<'p> {
     let (baseline, current) = match &row.facts {
         Facts::Level(level) => (Some(level.baseline), Some(level.current)),
         Facts::Rate(rate) => (Some(rate.baseline), Some(rate.current)),
@@ -134,7 +134,7 @@ fn holds(entry: &Acceptance, row: &Row<'_, '_>, today: Date) -> bool {
     entry.until.is_none_or(|until| today <= until) && within_ceiling(row, entry.up_to)
 }
 
-fn evidence(row: &Row<'_, '_>, figures: &str, decision: &Decision) -> Option<Evidence> {
+fn evidence(row: &Row<'_, '_>, figures: &str, decision: &Decision<'_>) -> Option<Evidence> {
     let (df, interval, smallest_detectable) = match &row.facts {
         Facts::Level(level) => {
             let history = level.history?;

@@ -24,7 +24,7 @@ const MINUS: char = '\u{2212}';
 pub(super) fn why(
     row: &Row<'_, '_>,
     figures: &str,
-    decision: &Decision,
+    decision: &Decision<'_>,
     acceptance: Option<&Acceptance>,
     accepted: bool,
     today: Date,
@@ -34,10 +34,10 @@ pub(super) fn why(
         Facts::Meaningless => {
             "more than half of its requests fail in the baseline and now: this means nothing".to_owned()
         }
-        Facts::Level(_) if decision.load_mismatch && decision.status == Status::Inconclusive => {
-            format!("{}: load mismatch, the figures of two different loads cannot be compared", row.metric.title())
-        }
-        Facts::Level(level) => level_sentence(row, level, figures, decision),
+        Facts::Level(level) => match decision.load_mismatch.filter(|_| decision.status == Status::Inconclusive) {
+            Some(mismatch) => format!("load mismatch: {}; {} cannot be compared", mismatch.text, row.metric.title()),
+            None => level_sentence(row, level, figures, decision),
+        },
         Facts::Rate(rate) => rate_sentence(row, rate, figures, decision),
     };
     if let Some(entry) = acceptance {
@@ -47,7 +47,7 @@ pub(super) fn why(
 }
 
 /// The figures of the evidence, p-value included.
-pub(super) fn evidence(row: &Row<'_, '_>, figures: &str, decision: &Decision) -> String {
+pub(super) fn evidence(row: &Row<'_, '_>, figures: &str, decision: &Decision<'_>) -> String {
     let runs = row.runs();
     let mut out = String::with_capacity(2 * figures.len() + 40);
     out.push_str(figures);
@@ -141,7 +141,7 @@ fn counted(counts: &Counts) -> String {
     )
 }
 
-fn level_sentence(row: &Row<'_, '_>, level: &Level, figures: &str, decision: &Decision) -> String {
+fn level_sentence(row: &Row<'_, '_>, level: &Level, figures: &str, decision: &Decision<'_>) -> String {
     let runs = plural(row.runs(), "baseline run");
     let few = format!("needs {DEPTH} baseline runs, has {}", row.runs());
     let limit_of = |own: Option<Limit>| own.map(|own| limit(own, row.metric)).unwrap_or_default();
@@ -173,7 +173,7 @@ fn level_sentence(row: &Row<'_, '_>, level: &Level, figures: &str, decision: &De
     }
 }
 
-fn proof(limit: &str, runs: &str, decision: &Decision) -> String {
+fn proof(limit: &str, runs: &str, decision: &Decision<'_>) -> String {
     match (decision.by_history, decision.by_others) {
         (true, true) => format!(
             "more than the {limit} limit and more than this endpoint's usual run-to-run noise ({runs}); other endpoints of the same run did not move like this"
@@ -185,7 +185,7 @@ fn proof(limit: &str, runs: &str, decision: &Decision) -> String {
     }
 }
 
-fn doubt(row: &Row<'_, '_>, level: &Level, decision: &Decision, figures: &str, limit: &str) -> String {
+fn doubt(row: &Row<'_, '_>, level: &Level, decision: &Decision<'_>, figures: &str, limit: &str) -> String {
     if let Some(size) = decision.untrusted_shift {
         return format!(
             "{figures}: all endpoints moved together ({}): environment or global change; repeat the run or add runs of this host",
@@ -240,7 +240,7 @@ pub(super) fn signed_size(row: &Row<'_, '_>, size: f64) -> String {
     percent(if row.rule.direction() == Direction::Lower { size } else { -size })
 }
 
-fn rate_sentence(row: &Row<'_, '_>, rate: &Rate, figures: &str, decision: &Decision) -> String {
+fn rate_sentence(row: &Row<'_, '_>, rate: &Rate, figures: &str, decision: &Decision<'_>) -> String {
     let first = from_zero(row);
     let limit_of = |own: Option<Limit>| own.map(|own| limit(own, row.metric)).unwrap_or_default();
     let limit = limit_of(evidence_limit(row.rule));
