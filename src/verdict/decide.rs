@@ -32,7 +32,6 @@ pub(super) enum By {
 
 /// What is said of a row, with what the words need to explain it.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts that the sentence is made of")]
 pub(super) struct Decision<'c> {
     pub(super) status: Status,
     pub(super) by: By,
