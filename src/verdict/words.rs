@@ -50,10 +50,15 @@ pub(super) fn why(
 pub(super) fn evidence(row: &Row<'_, '_>, figures: &str, decision: &Decision<'_>) -> String {
     let runs = row.runs();
     let mut out = String::with_capacity(2 * figures.len() + 40);
-    out.push_str(figures);
+    // One pair of brackets: the range, then how sure.
+    let open = figures.strip_suffix(')');
+    out.push_str(open.unwrap_or(figures));
     let assumed = if runs < DEPTH && matches!(row.facts, Facts::Level(_)) { ", assumed noise" } else { "" };
     if let Some(p) = row.p() {
-        let _ = write!(out, " ({}, {}{assumed})", p_value(p), plural(runs, "baseline run"));
+        let between = if open.is_some() { "; " } else { " (" };
+        let _ = write!(out, "{between}{}, {}{assumed})", p_value(p), plural(runs, "baseline run"));
+    } else if open.is_some() {
+        out.push(')');
     }
     if let Some(residual) = row.residual() {
         let _ = write!(out, "; against the other endpoints of the run {}", p_value(residual.p));
