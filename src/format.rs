@@ -7,6 +7,7 @@ pub mod read;
 
 mod console;
 mod rows;
+mod xml;
 
 use std::io::BufRead;
 
@@ -257,8 +258,21 @@ registry! {
     locust_json: JSON;
     service_json: SERVICE_JSON;
     ab: TEXT, GNUPLOT, PERCENTILES;
+    drill: STATS, REPORT;
+    fortio: JSON;
+    ghz: JSON, TEXT, CSV;
+    goose: REPORT, CSV, JSON_LOG;
+    h2load: TEXT, LOG;
     hey: TEXT, CSV;
+    junit: JUNIT;
+    loadtest: TEXT;
+    molotov: CONSOLE;
+    nbomber: CSV, JSON;
     oha: JSON, TEXT, CSV;
+    rlt: JSON;
+    siege: TEXT, JSON, LOG, VERBOSE;
+    taurus: CSV, XML;
+    tsung: LOG, JSON, DUMP;
     vegeta: JSON, TEXT, HDR, HIST;
     vegeta_results: NDJSON, CSV, GOB;
     wrk: WRK, WRK2;

@@ -106,12 +106,23 @@ impl Outcome {
             let Some(times) = count(rest) else { continue };
             found.add(times, !good(status.trim()), status.trim());
         }
+        found.add_errors(block, counts);
+        found
+    }
+
+    /// Only the list of errors.
+    pub(super) fn errors_of(block: &Block<'_>) -> Self {
+        let mut found = Self::none();
+        found.add_errors(block, |_| true);
+        Self { requests: None, failures: None, ..found }
+    }
+
+    fn add_errors(&mut self, block: &Block<'_>, counts: fn(&str) -> bool) {
         for line in block.section("Error distribution:") {
             let Some((times, text)) = line.strip_prefix('[').and_then(|line| line.split_once(']')) else { continue };
             let Some(times) = count(times) else { continue };
-            found.add(times, counts(text.trim()), &without_queries(text.trim()));
+            self.add(times, counts(text.trim()), &without_queries(text.trim()));
         }
-        found
     }
 
     pub(super) fn add(&mut self, times: u64, failed: bool, text: &str) {

@@ -99,7 +99,7 @@ fn record(entry: &Entry, recorder: &mut Recorder) -> Result<(), ParseError> {
 }
 
 /// The value at rank `ceil(level * n)` of sorted (value, count) pairs.
-fn nearest_rank(times: &[(f64, u64)], level: f64) -> Option<f64> {
+pub(super) fn nearest_rank(times: &[(f64, u64)], level: f64) -> Option<f64> {
     let count: u64 = times.iter().map(|(_, count)| count).sum();
     let rank = ((level * count as f64 - 1e-9).ceil().max(1.0)) as u64;
     let mut seen = 0;

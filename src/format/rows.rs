@@ -28,6 +28,11 @@ impl<'a> Rows<'a> {
         Self { reader, header: Vec::new(), row: csv::ByteRecord::new() }
     }
 
+    /// The header's cells, trimmed and lower-cased.
+    pub(super) fn header(&self) -> &[String] {
+        &self.header
+    }
+
     /// The place of a column.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.header.iter().position(|cell| cell == name)

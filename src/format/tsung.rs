@@ -1,0 +1,251 @@
+//! Tsung: `tsung.log` (dumps every ten seconds, text or JSON) and `tsung.dump` (requests).
+//!
+//! Quirks: of a log line count and mean are of the interval, maximum and minimum since the start, and the global mean and
+//! count are of all intervals *before* this one; the last dump often has count 0. Endpoints of the log are the user's
+//! transactions `tr_NAME`; `request` is the total; a request without an answer has no status counter. No percentiles in the
+//! log. The dump's `date` is the end of a request, and a URL in it may contain the delimiter.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::console;
+use super::rows::nanos;
+use super::{Confidence, Format, Gives, ParseError, Part, Source};
+use crate::run::metric::Metric;
+use crate::run::recorder::{Draft, Recorder};
+
+const LOG_GIVES: Gives = Gives { percentiles: "none", failures: true, users: true, time: false };
+
+pub(super) static LOG: Format = Format {
+    id: "tsung-log",
+    tool: "Tsung",
+    title: "`tsung.log`",
+    versions: "1.3 to 1.8",
+    gives: LOG_GIVES,
+    part: Part::Main { rank: 1, suffixes: &[] },
+    sniff: |head| Confidence::certain_if(head.lines().any(|line| line.starts_with("# stats: dump at "))),
+    parse: parse_log,
+};
+
+pub(super) static JSON: Format = Format {
+    id: "tsung-json",
+    tool: "Tsung",
+    title: "`tsung.log` of the JSON backend",
+    versions: "1.6 to 1.8",
+    gives: LOG_GIVES,
+    part: Part::Main { rank: 1, suffixes: &[] },
+    sniff: |head| {
+        let shape = head.json();
+        let samples = head.text.contains("\"samples\":") && head.text.contains("\"timestamp\":");
+        Confidence::certain_if(shape.opens == Some('{') && shape.has(&["stats"]) && samples)
+    },
+    parse: parse_json,
+};
+
+pub(super) static DUMP: Format = Format {
+    id: "tsung-dump",
+    tool: "Tsung",
+    title: "`tsung.dump` (`dumptraffic=\"protocol\"`)",
+    versions: "1.5 to 1.8",
+    gives: Gives { percentiles: "any (from samples)", failures: true, users: false, time: true },
+    part: Part::Main { rank: 0, suffixes: &[] },
+    sniff: |head| Confidence::certain_if(head.lines().any(|line| line.starts_with("#date;pid;id;http method;"))),
+    parse: parse_dump,
+};
+
+/// A statistic since the start, in ms.
+struct Stat {
+    count: u64,
+    mean: f64,
+    max: f64,
+    min: f64,
+}
+
+/// What the last mention of every name says.
+#[derive(Default)]
+struct State {
+    stats: BTreeMap<String, Stat>,
+    /// Totals of counters, status codes among them.
+    counters: BTreeMap<String, u64>,
+}
+
+impl State {
+    /// The state after an interval: what was before it, and what it brought.
+    fn stat(&mut self, name: &str, interval: (u64, f64), extremes: (f64, f64), before: (f64, u64)) {
+        let count = interval.0.saturating_add(before.1);
+        let sum = interval.0 as f64 * interval.1 + before.1 as f64 * before.0;
+        let mean = if count > 0 { sum / count as f64 } else { 0.0 };
+        self.stats.insert(name.to_owned(), Stat { count, mean, max: extremes.0, min: extremes.1 });
+    }
+
+    fn record(&self, recorder: &mut Recorder) {
+        recorder.tool("Tsung");
+        for (name, stat) in &self.stats {
+            if name.starts_with("tr_") {
+                figures(recorder.endpoint(None, name), stat);
+            }
+        }
+        let Some(stat) = self.stats.get("request") else { return };
+        let codes = || self.counters.iter().filter_map(|(name, times)| Some((code(name)?, times)));
+        let fine = codes().filter(|(code, _)| (200..400).contains(code)).fold(0_u64, |sum, (_, n)| sum.saturating_add(*n));
+        let total = recorder.total();
+        figures(total, stat);
+        // Without any status and any error this is no HTTP test, and failures are not known.
+        if codes().next().is_some() || self.counters.keys().any(|name| name.starts_with("error_")) {
+            total.failures(stat.count.saturating_sub(fine));
+        }
+        for (code, times) in codes().filter(|(code, _)| !(200..400).contains(code)) {
+            total.error(&format!("HTTP {code}"), *times);
+        }
+        for (name, times) in self.counters.iter().filter(|(name, _)| name.starts_with("error_")) {
+            total.error(name, *times);
+        }
+    }
+}
+
+/// `200`, or `http_200` of the JSON backend.
+fn code(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix("http_").unwrap_or(name);
+    (digits.len() == 3).then(|| digits.parse().ok())?
+}
+
+fn figures(draft: &mut Draft, stat: &Stat) {
+    draft.requests(stat.count);
+    if stat.count > 0 {
+        draft.computed(Metric::LatencyMean, stat.mean, Some(0.0));
+        draft.reported(Metric::LatencyMin, stat.min, Some(0.0));
+        draft.reported(Metric::LatencyMax, stat.max, Some(0.0));
+    }
+}
+
+fn parse_log(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
+    let text = console::text(source)?;
+    let mut state = State::default();
+    for (line, at) in text.lines().zip(1_u64..) {
+        let Some(rest) = line.strip_prefix("stats: ") else { continue };
+        // `{cpu,"name@host"}` and the like: the load machine itself.
+        if rest.starts_with('{') {
+            continue;
+        }
+        let mut cells = rest.split_whitespace();
+        let Some(name) = cells.next() else { continue };
+        let numbers: Option<Vec<f64>> =
+            cells.map(|cell| cell.parse().ok().filter(|number: &f64| number.is_finite())).collect();
+        let Some(numbers) = numbers else {
+            recorder.bad_row(at, "expected numbers");
+            continue;
+        };
+        match numbers.as_slice() {
+            // Some old versions have one more in the middle.
+            [count, mean, _, max, min, global_mean, .., global_count] => {
+                let before = (*global_mean, *global_count as u64);
+                state.stat(name, (*count as u64, *mean), (*max, *min), before);
+            }
+            [now, most] if name == "users" => recorder.users(most.max(*now)),
+            [_, total] => drop(state.counters.insert(name.to_owned(), *total as u64)),
+            _ => {
+                recorder.bad_row(at, "expected 2 or 7 numbers");
+                continue;
+            }
+        }
+        recorder.good_row();
+    }
+    state.record(recorder);
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Dump {
+    samples: Vec<Sample>,
+}
+
+#[derive(Deserialize)]
+struct Sample {
+    name: String,
+    value: f64,
+    #[serde(default)]
+    mean: Option<f64>,
+    #[serde(default)]
+    max: Option<f64>,
+    #[serde(default)]
+    min: Option<f64>,
+    #[serde(default)]
+    global_mean: Option<f64>,
+    #[serde(default)]
+    global_count: Option<f64>,
+    #[serde(default)]
+    total: Option<f64>,
+}
+
+fn parse_json(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
+    let text = console::text(source)?;
+    let mut state = State::default();
+    // Tsung writes one dump per line, and does not close the document if it is killed.
+    for (line, at) in text.lines().zip(1_u64..).filter(|(line, _)| line.trim_start().starts_with("{\"timestamp\"")) {
+        let Some(Ok(dump)) = serde_json::Deserializer::from_str(line).into_iter::<Dump>().next() else {
+            recorder.bad_row(at, "not a dump of Tsung");
+            continue;
+        };
+        recorder.good_row();
+        for sample in dump.samples {
+            let extremes = sample.max.zip(sample.min);
+            let before = sample.global_mean.zip(sample.global_count);
+            if let (Some(mean), Some(extremes), Some((global, count))) = (sample.mean, extremes, before) {
+                state.stat(&sample.name, (sample.value as u64, mean), extremes, (global, count as u64));
+            } else if sample.name == "users" {
+                recorder.users(sample.max.unwrap_or(sample.value));
+            } else if let Some(total) = sample.total {
+                state.counters.insert(sample.name, total as u64);
+            }
+        }
+    }
+    state.record(recorder);
+    Ok(())
+}
+
+fn parse_dump(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
+    recorder.tool("Tsung");
+    recorder.sample_step(0.001);
+    let mut line = Vec::new();
+    let mut at = 0;
+    let mut begun = false;
+    while source.reader.read_until(b'\n', &mut line)? > 0 {
+        at += 1;
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim();
+        if text.starts_with("#date;") {
+            begun = true;
+        } else if begun && !text.is_empty() {
+            match request(text, recorder) {
+                Some(()) => recorder.good_row(),
+                None => recorder.bad_row(at, "expected 13 cells with a date and a duration"),
+            }
+        }
+        line.clear();
+    }
+    Ok(())
+}
+
+/// `date;pid;id;method;host;URL;status;size;duration;transaction;match;error;tag`
+fn request(text: &str, recorder: &mut Recorder) -> Option<()> {
+    let cells: Vec<&str> = text.split(';').collect();
+    let (left, rest) = cells.split_at_checked(5)?;
+    let (url, right) = rest.split_at_checked(rest.len().checked_sub(7)?)?;
+    let ([date, _, _, method, _], [status, _, duration, _, _, error, _]) = (left, right) else { return None };
+    if url.is_empty() {
+        return None;
+    }
+    let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
+    let (end, ms) = (number(date)? * 1e3, number(duration)?);
+    recorder.spans(end - ms, end);
+    let good = error.is_empty() && status.parse().is_ok_and(|code: u64| code < 400);
+    let draft = recorder.endpoint(Some(&method.to_uppercase()), &url.join(";"));
+    draft.samples().add(Some(nanos(ms, 1e6)), Some(good));
+    if !good {
+        let kind = if error.is_empty() { status } else { error };
+        let text = if kind.parse::<u64>().is_ok() { format!("HTTP {kind}") } else { (*kind).to_owned() };
+        draft.error(&text, 1);
+    }
+    Some(())
+}
