@@ -10,6 +10,7 @@
 )]
 
 mod docs;
+mod formats;
 mod gate;
 mod hostile;
 mod house;

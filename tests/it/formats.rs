@@ -1,0 +1,360 @@
+//! Real files of every tool against figures that an independent script computed from them. [I/O]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use loadgate::artifact::open::open;
+use loadgate::artifact::{Artifact, stem};
+use loadgate::format::read::{ReadError, read};
+use loadgate::format::{Confidence, FORMATS};
+use loadgate::run::metric::Metric;
+use loadgate::run::{Endpoint, Run};
+use serde_json::Value;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+/// The collection that only developers have; its `base` and `regressed` are in the repository.
+fn shared() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let folder = std::env::var_os("LOADGATE_SHARED").map_or(beside, PathBuf::from).join("samples");
+    folder.is_dir().then_some(folder)
+}
+
+fn read_one(path: &Path) -> Result<Run, ReadError> {
+    let artifact =
+        Artifact { name: path.to_str().unwrap().to_owned(), path: path.to_owned(), member: None, named: true };
+    read(&[artifact], &[]).map(|mut reading| reading.runs.remove(0))
+}
+
+/// The folders below `root` with an `expected.json`, and what it says.
+fn cases(root: &Path) -> Vec<(PathBuf, Value)> {
+    let mut found = Vec::new();
+    for tool in fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        for case in ["base", "same", "regressed"].map(|case| tool.join(case)) {
+            if let Ok(text) = fs::read_to_string(case.join("expected.json")) {
+                found.push((case, serde_json::from_str(&text).unwrap()));
+            }
+        }
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found
+}
+
+/// A file of a case, gzipped or not.
+fn file_of(case: &Path, name: &str) -> Option<PathBuf> {
+    [name.to_owned(), format!("{name}.gz")].iter().map(|name| case.join(name)).find(|path| path.is_file())
+}
+
+fn metric(word: &str) -> Option<Metric> {
+    Metric::percentile(word.strip_prefix('p')?.parse::<f64>().ok()? / 100.0)
+}
+
+/// What differs between an endpoint and what is expected of it.
+fn differences(endpoint: &Endpoint, expected: &Value, wrong: &mut Vec<String>) {
+    let mut check = |what: &str, found: Option<f64>, wanted: Option<f64>, tolerance: f64| {
+        let Some(wanted) = wanted else { return };
+        if found.is_none_or(|found| (found - wanted).abs() > tolerance * wanted.abs() + 1e-9) {
+            wrong.push(format!("{} {what}: {found:?}, not {wanted}", endpoint.label()));
+        }
+    };
+    let number = |key: &str| expected[key].as_f64();
+    // Requests that oha cut off at its deadline are no failures; the script counted every error.
+    let cut_off = expected["errors"]["aborted due to deadline"].as_f64().unwrap_or(0.0);
+    let failures = number("failures").or(number("non2xx")).map(|failures| failures - cut_off);
+    check("requests", endpoint.requests.map(|count| count as f64), number("count"), 0.0);
+    check("failures", endpoint.failures.map(|count| count as f64), failures, 0.0);
+    check("mean", endpoint.value(&Metric::LatencyMean), number("mean"), 1e-9);
+    check("min", endpoint.value(&Metric::LatencyMin), number("min"), 1e-9);
+    check("max", endpoint.value(&Metric::LatencyMax), number("max"), 1e-9);
+    let percentiles = [
+        (&expected["reported"], 1e-9),
+        (&expected["percentiles"]["nearest_rank"], 0.01),
+        (&expected["histogram_nearest_rank"], 0.01),
+    ];
+    for (value, tolerance) in percentiles {
+        for (word, wanted) in value.as_object().into_iter().flatten() {
+            if let Some(metric) = metric(word) {
+                check(word, endpoint.value(&metric), wanted.as_f64(), tolerance);
+            }
+        }
+    }
+}
+
+/// Everything that differs in one artifact.
+fn artifact_differences(path: &Path, expected: &Value) -> Vec<String> {
+    let run = match read_one(path) {
+        Ok(run) => run,
+        Err(error) => return vec![error.to_string()],
+    };
+    let mut wrong = Vec::new();
+    for wanted in expected["endpoints"].as_array().into_iter().flatten() {
+        let method = wanted["method"].as_str().map(str::to_uppercase);
+        // Tools that test one URL do not name it: the file does.
+        let found = match wanted["name"].as_str() {
+            Some(name) => run
+                .endpoints
+                .iter()
+                .find(|endpoint| endpoint.name == name && (method.is_none() || endpoint.method == method)),
+            None => run.endpoints.first().filter(|endpoint| path.to_str().unwrap().contains(&endpoint.name)),
+        };
+        match found {
+            Some(endpoint) => differences(endpoint, wanted, &mut wrong),
+            None => wrong.push(format!("no endpoint {wanted}")),
+        }
+    }
+    if let (Some(total), wanted @ Value::Object(_)) = (&run.total, &expected["total"]) {
+        differences(total, wanted, &mut wrong);
+        if let (Some(good), Some(bad)) = (wanted["successes"].as_f64(), wanted["failures"].as_f64()) {
+            assert_eq!(total.requests, Some((good + bad) as u64), "{}", path.display());
+        }
+    }
+    wrong
+}
+
+fn check_all(root: &Path) -> usize {
+    let mut wrong = BTreeMap::new();
+    let mut checked = 0;
+    for (case, expected) in cases(root) {
+        for (name, artifact) in expected["artifacts"].as_object().unwrap() {
+            let Some(path) = file_of(&case, name) else { continue };
+            // Taurus keeps its executor's own file, which is JMeter's format.
+            let foreign = Path::new(name).extension().is_some_and(|extension| extension == "jtl")
+                && !FORMATS.iter().any(|format| format.tool == "JMeter");
+            if foreign || !covered(&case) {
+                continue;
+            }
+            checked += 1;
+            let found = artifact_differences(&path, artifact);
+            if !found.is_empty() {
+                wrong.insert(path, found);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    checked
+}
+
+/// Whether the tool's files are among the fixtures.
+fn covered(case: &Path) -> bool {
+    let tool = case.parent().and_then(Path::file_name).unwrap();
+    fixtures().join(tool).join("base").is_dir()
+}
+
+#[test]
+fn figures_are_those_of_an_independent_script() {
+    assert!(check_all(&fixtures()) > 50);
+}
+
+#[test]
+fn the_whole_collection_agrees_where_it_is_present() {
+    match shared() {
+        Some(folder) => assert!(check_all(&folder) > 100),
+        None => println!("skipped: no ../shared/samples"),
+    }
+}
+
+/// Every artifact among the fixtures.
+fn artifacts(folder: &Path, found: &mut Vec<PathBuf>) {
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() {
+            if !["config", "stats", "seed"].contains(&name) {
+                artifacts(&path, found);
+            }
+        } else if path.extension().is_none_or(|extension| extension != "md")
+            && name != "expected.json"
+            && path.parent() != Some(&fixtures())
+        {
+            found.push(path);
+        }
+    }
+    found.sort();
+}
+
+#[test]
+fn every_fixture_is_claimed_by_one_format_alone() {
+    let mut files = Vec::new();
+    artifacts(&fixtures(), &mut files);
+    assert!(files.len() > 100, "{}", files.len());
+    for file in files {
+        let artifact = Artifact { name: "x".to_owned(), path: file.clone(), member: None, named: true };
+        let head = open(&artifact).unwrap().head;
+        let sure: Vec<&str> =
+            FORMATS.iter().filter(|format| (format.sniff)(&head) > Confidence::No).map(|format| format.id).collect();
+        assert_eq!(sure.len(), 1, "{}: {sure:?}", file.display());
+    }
+}
+
+/// Endpoints, total and load: what must not depend on how the file was written.
+fn essence(run: &Run) -> (String, String) {
+    (serde_json::to_string(&run.endpoints).unwrap(), serde_json::to_string(&run.total).unwrap())
+}
+
+#[test]
+fn encodings_change_nothing() {
+    let mut files = Vec::new();
+    artifacts(&fixtures(), &mut files);
+    let folder = tempfile::tempdir().unwrap();
+    for file in files.iter().filter(|file| file.extension().is_none_or(|extension| extension != "gz")) {
+        let Ok(run) = read_one(file) else { continue };
+        let bytes = fs::read(file).unwrap();
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&bytes).unwrap();
+        let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        let variants = [
+            ("gzip", gzip.finish().unwrap()),
+            ("mark", [b"\xef\xbb\xbf", bytes.as_slice()].concat()),
+            ("utf-16", utf16),
+            ("crlf", text.replace("\r\n", "\n").replace('\n', "\r\n").into_bytes()),
+            ("blank lines first", [b"\n\r\n", bytes.as_slice()].concat()),
+        ];
+        for (how, bytes) in variants {
+            let copy = folder.path().join(file.file_name().unwrap());
+            fs::write(&copy, bytes).unwrap();
+            let again = read_one(&copy).unwrap_or_else(|error| panic!("{} as {how}: {error}", file.display()));
+            assert_eq!(essence(&again), essence(&run), "{} as {how}", file.display());
+        }
+    }
+}
+
+#[test]
+fn cut_anywhere_is_a_run_or_an_error() {
+    let mut files = Vec::new();
+    artifacts(&fixtures(), &mut files);
+    let folder = tempfile::tempdir().unwrap();
+    for file in files {
+        let bytes = fs::read(&file).unwrap();
+        let copy = folder.path().join(file.file_name().unwrap());
+        // Every byte of the end, where figures of text reports stand, and steps through the rest.
+        let steps = (0..bytes.len()).step_by(1 + bytes.len() / 8);
+        let last = if bytes.len() < 20_000 { 8 } else { 2 };
+        for end in steps.chain(bytes.len().saturating_sub(last)..bytes.len()) {
+            fs::write(&copy, &bytes[..end]).unwrap();
+            if let Err(error) = read_one(&copy) {
+                assert!(error.to_string().contains(stem(copy.to_str().unwrap())), "{error}");
+            }
+        }
+    }
+}
+
+/// Requests, failures and one figure of the first endpoint (or the total) of files that others wrote.
+#[test]
+fn public_files_give_their_figures() {
+    let table: [(&str, u64, Option<u64>, Metric, f64); 20] = [
+        ("fortio/public/nighthawk-small.json", 60, Some(0), Metric::LatencyP90, 68.657_151),
+        ("fortio/public/readme-1-http.json", 4, Some(0), Metric::LatencyP99, 0.921_640_506_666_666_8),
+        ("ghz/public/output.csv", 10, Some(0), Metric::LatencyMax, 1.43),
+        ("ghz/public/report1.json", 200, Some(0), Metric::LatencyP95, 57.216_542),
+        ("ghz/public/report2-errors.json", 200, Some(19), Metric::LatencyP95, 42.991_706),
+        ("ghz/public/summary-text.txt", 200, Some(14), Metric::LatencyP95, 55.45),
+        ("hey/public/hey-home.txt", 167_423, Some(0), Metric::LatencyP95, 42.8),
+        ("junit/public/TEST-success-failure-error.xml", 1, Some(1), Metric::LatencyMean, 6.0),
+        ("nbomber/public/csv_report-a.csv", 18_030, Some(0), Metric::LatencyP95, 380.67),
+        ("oha/public/oha-home.txt", 205_228, Some(0), Metric::LatencyP95, 17.4422),
+        ("oha/public/oha-ping.txt", 15_185, Some(0), Metric::LatencyP95, 278.6),
+        ("siege/public/siege.log", 10_893, Some(0), Metric::LatencyMean, 500.0),
+        ("siege/public/verbose-ansi-csv.out", 10, Some(0), Metric::LatencyMean, 388.0),
+        ("taurus/public/final-stats.csv", 340, Some(0), Metric::LatencyP95, 204.0),
+        ("taurus/public/final-stats.xml", 337, Some(11), Metric::LatencyP95, 1420.0),
+        ("tsung/public/tsung-json-backend.log", 45, Some(0), Metric::LatencyMean, 549.221_457_248_263_8),
+        ("wrk/public/latency-flag.wrk", 18, Some(0), Metric::LatencyP99, 46.51),
+        ("wrk/public/long.wrk", 1_045, Some(0), Metric::LatencyMax, 235_540.0),
+        ("wrk2/public/readme-1.txt", 60_017, Some(0), Metric::LatencyMax, 12.34),
+        ("wrk2/public/readme-3.txt", 60_031, Some(0), Metric::LatencyP95, 9.415),
+    ];
+    for (file, requests, failures, metric, value) in table {
+        let run = read_one(&fixtures().join(file)).unwrap();
+        let endpoint = run.endpoints.first().or(run.total.as_ref()).unwrap();
+        assert_eq!((endpoint.requests, endpoint.failures), (Some(requests), failures), "{file}");
+        let found = endpoint.value(&metric).unwrap();
+        assert!((found - value).abs() < 1e-9, "{file}: {metric} {found}");
+    }
+}
+
+#[test]
+fn the_binary_of_vegeta_says_how_to_convert_it() {
+    let error = read_one(&fixtures().join("vegeta/base/query.bin")).unwrap_err().to_string();
+    assert!(error.contains("vegeta encode --to json"), "{error}");
+}
+
+/// One made-up artifact under a file name.
+fn read_text(name: &str, text: &str) -> Result<Run, ReadError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, text).unwrap();
+    read_one(&path)
+}
+
+#[test]
+fn a_hundred_thousand_names_are_ten_thousand_and_a_notice() {
+    let line = |n: u32| {
+        format!(
+            "{{\"attack\":\"a\",\"seq\":{n},\"code\":200,\"timestamp\":\"2026-11-23T09:14:36Z\",\"latency\":1000000,\
+             \"bytes_out\":0,\"bytes_in\":0,\"error\":\"\",\"body\":null,\"method\":\"GET\",\"url\":\"http://h/order/{n}\",\
+             \"headers\":null}}\n"
+        )
+    };
+    let run = read_text("r.ndjson", &(0..100_000).map(line).collect::<String>()).unwrap();
+    assert_eq!(run.endpoints.len(), 10_001, "and the others");
+    assert_eq!(run.total.unwrap().requests, Some(100_000));
+    let notice = run.notices.iter().find(|notice| notice.code == "too_many_endpoints").unwrap();
+    assert!(notice.message.contains("endpoints.rename"), "{notice}");
+}
+
+#[test]
+fn hostile_names_stay_what_they_are() {
+    let names = ["a,b\"c", "<script>", "x\u{202e}y", "{{ secrets }}", "::error::", "@octocat", "| a |", "", "\u{0}"];
+    for name in names {
+        let quoted = serde_json::to_string(name).unwrap();
+        let text = format!(
+            "{{\"attack\":\"a\",\"seq\":0,\"code\":200,\"timestamp\":\"2026-11-23T09:14:36Z\",\"latency\":5,\"error\":\"\",\
+             \"method\":\"GET\",\"url\":{quoted}}}\n"
+        );
+        let run = read_text("r.ndjson", &text).unwrap();
+        let wanted = if name.is_empty() { "a" } else { name };
+        assert_eq!(run.endpoints[0].name, wanted);
+    }
+    let long = "n".repeat(100_000);
+    let run = read_text("r.csv", &format!("label,avg_ct,avg_lt,avg_rt,succ,fail,throughput\n{long},0,0,0.1,3,0,3\n"));
+    assert_eq!(run.unwrap().endpoints[0].name.chars().count(), 1_001, "cut, with an ellipsis");
+}
+
+#[test]
+fn secrets_in_artifacts_are_not_kept() {
+    let ghz = r#"{"date":"2026-11-23T09:14:36Z","options":{"call":"a.B.C","metadata":{"authorization":"s3cret"},"data":{"password":"s3cret"},"c":1},"count":1,"total":5,"average":5,"fastest":5,"slowest":5,"rps":1.0,"errorDistribution":{"Get \"http://h/p?key=s3cret\": EOF":1},"statusCodeDistribution":{"Unavailable":1}}"#;
+    let goose = "elapsed,scenario_index,scenario_name,transaction_index,transaction_name,raw,name,final_url,redirected,response_time,status_code,success,update,user,error,coordinated_omission_elapsed,user_cadence\n0,0,a,0,,\"GooseRawRequest { method: Get, url: \"\"http://h/\"\", headers: [\"\"authorization: s3cret\"\"] }\",/x,http://h/x?token=s3cret,false,3,200,true,false,0,,0,0\n";
+    let vegeta = "{\"attack\":\"a\",\"seq\":0,\"code\":0,\"timestamp\":\"2026-11-23T09:14:36Z\",\"latency\":5,\"error\":\"Get \\\"http://h/?key=s3cret\\\": EOF\",\"body\":\"czNjcmV0\",\"method\":\"GET\",\"url\":\"http://h/\",\"headers\":{\"Authorization\":[\"s3cret\"]}}\n";
+    for (name, text) in [("a.json", ghz), ("a.csv", goose), ("a.ndjson", vegeta)] {
+        let run = serde_json::to_string(&read_text(name, text).unwrap()).unwrap();
+        assert!(!run.contains("s3cret") && !run.contains("czNjcmV0"), "{name}: {run}");
+    }
+}
+
+#[test]
+fn nothing_measured_is_never_a_pass() {
+    let wrk = "Running 4s test @ http://h/\n  2 threads and 8 connections\n  Thread Stats   Avg      Stdev     Max   +/- Stdev\n    Latency     0.00us    0.00us   0.00us    -nan%\n    Req/Sec     0.00      0.00     0.00      -nan%\n  0 requests in 4.00s, 0.00B read\n  Socket errors: connect 0, read 900, write 0, timeout 0\nRequests/sec:      0.00\n";
+    assert!(matches!(read_text("a.txt", wrk), Err(ReadError::NothingMeasured { .. })));
+    let hey = "Summary:\n  Total:\t0.0100 secs\n  Slowest:\t0.0000 secs\n  Fastest:\t0.0000 secs\n  Average:\tNaN secs\n  Requests/sec:\t500.0\n\nError distribution:\n  [5]\tGet \"http://h/\": EOF\n";
+    let run = read_text("a.txt", hey).unwrap();
+    assert_eq!((run.endpoints[0].requests, run.endpoints[0].failures), (Some(5), Some(5)));
+    assert_eq!(run.endpoints[0].value(&Metric::LatencyMean), None);
+    let few = "Summary:\n  Total:\t0.0100 secs\n  Slowest:\t0.0030 secs\n  Fastest:\t0.0010 secs\n  Average:\t0.0020 secs\n  Requests/sec:\t500.0\n\nLatency distribution:\n  50%% in 0.0020 secs\n  0% in 0.0000 secs\n\nStatus code distribution:\n  [200]\t60 responses\n";
+    let run = read_text("a.txt", few).unwrap();
+    assert_eq!(run.endpoints[0].value(&Metric::LatencyP50), Some(2.0));
+    assert_eq!(run.endpoints[0].value(&Metric::LatencyP99), None);
+}
+
+#[test]
+fn a_bad_row_is_a_notice_and_many_are_an_error() {
+    let good = "0.0091,0.0001,0.0000,0.0000,0.0087,0.0002,200,0.0042\n".repeat(500);
+    let header = "response-time,DNS+dialup,DNS,Request-write,Response-delay,Response-read,status-code,offset\n";
+    let run = read_text("a.csv", &format!("{header}{good}oops,,,,,,200,0\n")).unwrap();
+    assert!(run.notices.iter().any(|notice| notice.code == "rows_skipped" && notice.line == Some(502)), "{run:?}");
+    let error = read_text("a.csv", &format!("{header}{}", "oops,,,,,,200,0\n".repeat(3))).unwrap_err();
+    assert!(error.to_string().contains("3 of 3 rows are unreadable, the first in line 2"), "{error}");
+}
