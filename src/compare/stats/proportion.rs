@@ -2,7 +2,11 @@
 //!
 //! Rates are ratios 0..1. Counts are `f64` because overdispersed ones are divided by a factor first.
 
+use statrs::function::erf::erfc;
 use statrs::function::gamma::ln_gamma;
+
+/// The series of the Beta distribution function takes some twenty times the root of the failures: this is for 10^6.
+const MOST_TERMS: f64 = 20_000.0;
 
 /// The 97.5 % quantile of the normal distribution.
 const Z975: f64 = 1.959_963_984_540_054;
@@ -129,18 +133,25 @@ pub fn failures_needed(before: Proportion, requests: f64, phi: f64, limit: f64, 
     }
     while high - low > 1.0 {
         let middle = f64::midpoint(low, high).floor();
+        // Above 2^53 neighbouring numbers are more than one apart.
+        if middle <= low || middle >= high {
+            break;
+        }
         if enough(middle) { high = middle } else { low = middle }
     }
     Some(high)
 }
 
 /// A Beta(a, b) variable in log-odds `u = ln(p/(1-p))`, where its density `p^a (1-p)^b / B(a, b)` is log-concave, analytic,
-/// and falls exponentially on both sides: what the trapezoidal rule likes best.
+/// and falls exponentially on both sides: what the trapezoidal rule likes best. Everything is counted from the mode, so that
+/// large counts do not cancel.
 #[derive(Debug, Clone, Copy)]
 struct LogOdds {
     a: f64,
     b: f64,
-    ln_scale: f64,
+    mode: f64,
+    /// Logarithm of the density at the mode.
+    ln_height: f64,
 }
 
 impl LogOdds {
@@ -149,16 +160,13 @@ impl LogOdds {
     }
 
     fn new(a: f64, b: f64) -> Self {
-        Self { a, b, ln_scale: ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) }
+        let spread = (a / (a + b) * b / std::f64::consts::TAU).ln() / 2.0;
+        Self { a, b, mode: (a / b).ln(), ln_height: spread + stirling(a + b) - stirling(a) - stirling(b) }
     }
 
     /// The distribution of 1 - p.
     fn mirrored(self) -> Self {
-        Self { a: self.b, b: self.a, ..self }
-    }
-
-    fn mode(&self) -> f64 {
-        (self.a / self.b).ln()
+        Self { a: self.b, b: self.a, mode: -self.mode, ..self }
     }
 
     /// Standard deviation of the normal density with the same curvature at the mode.
@@ -177,14 +185,17 @@ impl LogOdds {
     }
 
     fn ln_density(&self, u: f64) -> f64 {
-        // a ln p + b ln(1-p), in the form that does not overflow.
-        let softplus = u.max(0.0) + (-u.abs()).exp().ln_1p();
-        self.ln_scale + self.a * u - (self.a + self.b) * softplus
+        // ln of p^a (1-p)^b, minus the same at the mode.
+        let h = u - self.mode;
+        let n = self.a + self.b;
+        let share = self.a / n;
+        let growth = if h < 500.0 { (share * h.exp_m1()).ln_1p() } else { share.ln() + h };
+        self.ln_height + self.a * h - n * growth
     }
 
     /// Grid points around the mode, as far as the density is more than 1e-13 of its height.
     fn grid(&self, step: f64) -> impl Iterator<Item = f64> {
-        let (this, mode) = (*self, self.mode());
+        let (this, mode) = (*self, self.mode);
         let least = this.ln_density(mode) - 30.0;
         let reach = move |side: f64| {
             (0..100_000)
@@ -194,18 +205,26 @@ impl LogOdds {
         reach(-1.0).chain(reach(1.0).skip(1))
     }
 
-    /// The distribution function at `u`, by the series `p^a (1-p)^b/(a B(a,b)) sum (a+b)_n/(a+1)_n p^n` on the side of the
-    /// mode where its terms fall at once, and by the library's continued fraction on the other, where they do not.
+    /// The distribution function at `u`, by the series `p^a (1-p)^b/(a B(a,b)) sum (a+b)_n/(a+1)_n p^n`, all of whose terms
+    /// are positive; for the variable or its mirror image, whichever has the smaller first parameter and so fewer terms.
     fn distribution(&self, u: f64) -> f64 {
-        let p = logistic(u);
-        if u > self.mode() {
-            return super::incomplete_beta(self.a, self.b, p);
+        if self.a > self.b {
+            return 1.0 - self.mirrored().distribution(-u);
         }
+        let mode = self.mode;
+        if u > mode && self.ln_density(u) < self.ln_density(mode) - 40.0 {
+            return 1.0;
+        }
+        let p = logistic(u);
         let (mut sum, mut term, mut n) = (1.0, 1.0, 0.0);
         while term > sum * 1e-16 {
             term *= p * (self.a + self.b + n) / (self.a + 1.0 + n);
             sum += term;
             n += 1.0;
+            if n > MOST_TERMS {
+                // So many failures make the posterior normal.
+                return 0.5 * erfc((mode - u) / self.width() / std::f64::consts::SQRT_2);
+            }
         }
         self.density(u) / self.a * sum
     }
@@ -217,10 +236,9 @@ impl LogOdds {
         let step = other.step().min(self.step());
         // Where the product may weigh most: between the modes, nearer to the narrower one.
         let (v0, v1) = (self.width().powi(-2), other.width().powi(-2));
-        let centre =
-            if self.mode() < other.mode() { other.mode() } else { (v0 * self.mode() + v1 * other.mode()) / (v0 + v1) };
+        let centre = if self.mode < other.mode { other.mode } else { (v0 * self.mode + v1 * other.mode) / (v0 + v1) };
         // Left of the centre the product is bounded by density times the height or the fall of this density.
-        let bound = |u: f64| other.ln_density(u) + self.ln_density(u.min(self.mode()));
+        let bound = |u: f64| other.ln_density(u) + self.ln_density(u.min(self.mode));
         let least = bound(centre) - 25.0;
         let mut u = centre;
         while bound(u) > least {
@@ -233,7 +251,7 @@ impl LogOdds {
             let distribution = cumulated + step / 2.0 * density - self.correction(u, step);
             let term = other.density(u) * distribution;
             sum += term;
-            if u > centre && (term <= sum * 1e-12 || term.is_nan()) {
+            if u > centre && (term.abs() <= sum.abs() * 1e-12 || term.is_nan()) {
                 return sum * step;
             }
             cumulated += step * density;
@@ -244,15 +262,57 @@ impl LogOdds {
     /// What the trapezoidal rule up to `u` gives too much: `h^2/12 f' - h^4/720 f'''`.
     fn correction(&self, u: f64, step: f64) -> f64 {
         let n = self.a + self.b;
+        let (h, p, q) = (u - self.mode, self.a / n, self.b / n);
+        let scale = q + p * h.exp();
+        // a - n p(u) and its derivative, without the cancellation.
+        let slope = -self.a * q * h.exp_m1() / scale;
+        let curvature = -self.a * q * h.exp() / (scale * scale);
         let p = logistic(u);
-        let slope = self.a - n * p;
-        let curvature = -n * p * (1.0 - p);
         let third = curvature * (1.0 - 2.0 * p);
         let (h2, f) = (step * step, self.density(u));
         f * (h2 / 12.0 * slope - h2 * h2 / 720.0 * (slope.powi(3) + 3.0 * slope * curvature + third))
     }
 }
 
+/// What Stirling's formula `(z - 1/2) ln z - z + ln(2 pi)/2` lacks to the logarithm of the gamma function.
+fn stirling(z: f64) -> f64 {
+    if z > 100.0 {
+        return (1.0 - 1.0 / (30.0 * z * z)) / (12.0 * z);
+    }
+    ln_gamma(z) - ((z - 0.5) * z.ln() - z + std::f64::consts::TAU.ln() / 2.0)
+}
+
 fn logistic(u: f64) -> f64 {
     if u >= 0.0 { 1.0 / (1.0 + (-u).exp()) } else { u.exp() / (1.0 + u.exp()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absurd_counts_end_in_a_chance() {
+        let most = u64::MAX as f64;
+        let counts = [0.0, 1.0, 1e3, 1e9, 1e15, most / 2.0, most];
+        for n in [1.0, 1e3, 1e9, 1e15, most] {
+            for x0 in counts.into_iter().filter(|x| *x <= n) {
+                for x1 in counts.into_iter().filter(|x| *x <= n) {
+                    let (before, now) = (Proportion { x: x0, n }, Proportion { x: x1, n });
+                    let p = chance_not_risen(before, now);
+                    assert!((0.0..=1.0).contains(&p), "{before:?} {now:?}: {p}");
+                    let _ = failures_needed(before, n, 1.0, 0.005, 0.01);
+                    let _ = (newcombe(before, now), overdispersion(&[before, now]));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_chance_of_no_rise_is_half_for_equal_counts() {
+        for x in [1.0, 40.0, 999.0] {
+            let counts = Proportion { x, n: 1_000.0 };
+            let p = chance_not_risen(counts, counts);
+            assert!((p - 0.5).abs() < 1e-7, "{p}");
+        }
+    }
 }
