@@ -59,7 +59,7 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     let cut = blocks.iter().find(|block| block.after("Complete requests:").is_none()).map(|block| block.line);
     for block in blocks {
         if let Some(requests) = block.after("Complete requests:").and_then(count) {
-            record(&block, requests, &mut reports, recorder);
+            record(&block, requests, source.stem(), &mut reports, recorder);
         }
     }
     reports.finish(recorder);
@@ -77,7 +77,7 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     }
 }
 
-fn record(block: &Block<'_>, requests: u64, reports: &mut Reports, recorder: &mut Recorder) {
+fn record(block: &Block<'_>, requests: u64, stem: &str, reports: &mut Reports, recorder: &mut Recorder) {
     if let Some(users) = block.after("Concurrency Level:").and_then(count) {
         recorder.users(users as f64);
     }
@@ -88,7 +88,7 @@ fn record(block: &Block<'_>, requests: u64, reports: &mut Reports, recorder: &mu
     let kinds = failures(block);
     let failed = kinds.iter().fold(0_u64, |sum, (_, times)| sum.saturating_add(*times));
     reports.add(Some(requests), Some(failed), seconds);
-    let path = block.after("Document Path:").unwrap_or_default();
+    let path = block.after("Document Path:").filter(|path| !path.is_empty()).unwrap_or(stem);
     let name = reports.name(path);
     let draft = recorder.endpoint(None, &name);
     draft.requests(requests).failures(failed);

@@ -66,11 +66,12 @@ impl<'a> Block<'a> {
         self.lines.iter().find_map(|line| after(line, key))
     }
 
-    /// The lines that follow the first one beginning with `title`, up to a blank line after content or another title
-    /// (a line that ends with a colon).
+    /// The lines that follow the first one beginning with `title`, up to a blank line or another title (a line that
+    /// ends with a colon).
     pub(super) fn section(&self, title: &str) -> Vec<&'a str> {
         let rest = self.lines.iter().skip_while(|line| !line.trim_start().starts_with(title)).skip(1);
-        rest.map(|line| line.trim()).take_while(|line| !line.is_empty() && !line.ends_with(':')).collect()
+        let title = |line: &str| line.ends_with(':') && !line.starts_with('[');
+        rest.map(|line| line.trim()).take_while(|line| !line.is_empty() && !title(line)).collect()
     }
 }
 

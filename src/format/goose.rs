@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::hey::Window;
 use super::locust_json::nearest_rank;
-use super::rows::{Rows, nanos};
+use super::rows::{Rows, nanos, next_line};
 use super::vegeta::millis;
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::run::metric::{Metric, PERCENTILES};
@@ -300,7 +300,7 @@ fn parse_json_log(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<()
     let mut line = Vec::new();
     let mut at = 0;
     let mut step = 0.001;
-    while source.reader.read_until(b'\n', &mut line)? > 0 {
+    while next_line(source, &mut line)? {
         at += 1;
         match serde_json::from_slice::<LogLine>(&line) {
             _ if line.trim_ascii().is_empty() => {}
@@ -323,7 +323,6 @@ fn parse_json_log(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<()
             }
             Err(error) => recorder.bad_row(at, format!("not a request of Goose: {error}")),
         }
-        line.clear();
     }
     recorder.sample_step(step);
     window.finish(recorder);

@@ -35,7 +35,7 @@ pub(super) static CSV: Format = Format {
 
 fn sniff(head: &Head) -> Confidence {
     let has = |words: &[&str]| words.iter().all(|word| head.lines().any(|line| line.trim().starts_with(word)));
-    let seconds = head.lines().any(|line| console::after(line, "Average:").is_some_and(|rest| rest.ends_with("secs")));
+    let seconds = head.lines().any(|line| console::after(line, "Average:").is_some_and(|rest| rest.trim_end_matches('.').ends_with("secs")));
     let other = ["Success rate:", "Count:"].iter().any(|word| has(&[word]));
     Confidence::certain_if(has(&["Summary:", "Slowest:", "Fastest:", "Requests/sec:"]) && seconds && !other)
 }
@@ -106,7 +106,9 @@ impl Outcome {
             let Some(times) = count(rest) else { continue };
             found.add(times, !good(status.trim()), status.trim());
         }
-        found.add_errors(block, counts);
+        // Where nothing was answered, no error is harmless.
+        let answered = found.requests.is_some();
+        found.add_errors(block, |text| !answered || counts(text));
         found
     }
 
@@ -117,7 +119,7 @@ impl Outcome {
         Self { requests: None, failures: None, ..found }
     }
 
-    fn add_errors(&mut self, block: &Block<'_>, counts: fn(&str) -> bool) {
+    fn add_errors(&mut self, block: &Block<'_>, counts: impl Fn(&str) -> bool) {
         for line in block.section("Error distribution:") {
             let Some((times, text)) = line.strip_prefix('[').and_then(|line| line.split_once(']')) else { continue };
             let Some(times) = count(times) else { continue };

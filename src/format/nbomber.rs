@@ -96,7 +96,13 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
     let rows = Rows::with_header(source, b',')?;
     let columns = rows.header().len();
     let (scenario, duration, name) = (rows.need("scenario")?, rows.need("duration")?, rows.need("step_name")?);
-    let (requests, failed) = (rows.need("request_count")?, rows.need("failed")?);
+    let first = |words: &[&str]| words.iter().find_map(|word| rows.find(word));
+    let requests = first(&["request_count"]);
+    let good = first(&["ok", "ok_count", "ok_request_count"]);
+    let failed = first(&["failed", "failed_count", "failed_request_count"]);
+    let (Some(failed), true) = (failed, requests.or(good).is_some()) else {
+        return Err(ParseError::new("expected columns `request_count` and `failed` in the header").at_line(1));
+    };
     let find = |word: &str| rows.find(word).or_else(|| rows.find(&format!("ok_{word}")));
     let rate = find("rps");
     let figures: Vec<(Metric, usize)> = [
@@ -119,7 +125,7 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
         };
         // What is right of the name has moved by the commas in it.
         let place = |at: usize| if at > name { at + more } else { at };
-        let words: Vec<&str> = (name..=name + more).map(|at| row.text(at)).collect();
+        let words: Vec<&str> = (name..=name + more).map(|at| row.exact(at)).collect();
         if let Some(seconds) = clock(row.text(place(duration))) {
             recorder.duration_s(seconds);
         }
@@ -127,11 +133,18 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
         for (metric, at) in &figures {
             latency.push((metric.clone(), row.number(place(*at), "milliseconds")?));
         }
+        let count = |at: usize| row.whole(place(at), "a number of requests");
+        let failures = count(failed)?;
+        let all = match (requests, good) {
+            (Some(at), _) => Some(count(at)?),
+            (None, Some(at)) => count(at)?.checked_add(failures),
+            (None, None) => None,
+        };
         steps.push(Step {
             scenario: row.text(scenario).to_owned(),
-            name: words.join(","),
-            requests: Some(row.whole(place(requests), "a number of requests")?),
-            failures: Some(row.whole(place(failed), "a number of failures")?),
+            name: words.join(",").trim().to_owned(),
+            requests: all,
+            failures: Some(failures),
             rate: rate.map(|at| row.number(place(at), "a rate")).transpose()?,
             latency,
         });

@@ -97,8 +97,10 @@ fn parse_json(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Pa
     for (status, times) in &wire.status_codes {
         outcome.add(*times, !is_good(status), status);
     }
+    // Where nothing was answered, the deadline is no normal end either.
+    let answered = wire.status_codes.values().any(|times| *times > 0);
     for (error, times) in &wire.errors {
-        outcome.add(*times, is_failure(error), &without_queries(error));
+        outcome.add(*times, !answered || is_failure(error), &without_queries(error));
     }
     let draft = recorder.endpoint(None, &stem);
     outcome.record(draft);

@@ -73,7 +73,12 @@ impl Row<'_> {
 
     /// The cell as text, trimmed; empty if the row is shorter or it is no UTF-8.
     pub(super) fn text(&self, at: usize) -> &str {
-        self.cells.get(at).and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default().trim()
+        self.exact(at).trim()
+    }
+
+    /// The cell as it is.
+    pub(super) fn exact(&self, at: usize) -> &str {
+        self.cells.get(at).and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default()
     }
 
     /// A finite number of at least 0.
@@ -88,6 +93,17 @@ impl Row<'_> {
         let text = self.text(at);
         text.parse().ok().ok_or_else(|| format!("expected {what}, found `{}`", shown(text)))
     }
+}
+
+/// Longest line of a streamed artifact: bodies of answers are in some.
+const MAX_LINE: u64 = 64 << 20;
+
+/// The next line with its end, into `line`; `false` at the end. A longer one than [`MAX_LINE`] comes in pieces, which no
+/// format reads.
+pub(super) fn next_line(source: &mut Source<'_>, line: &mut Vec<u8>) -> std::io::Result<bool> {
+    use std::io::{BufRead as _, Read as _};
+    line.clear();
+    Ok((&mut *source.reader).take(MAX_LINE).read_until(b'\n', line)? > 0)
 }
 
 /// A cell in a message: short and printable.

@@ -144,10 +144,15 @@ struct Wire {
 fn parse_json(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
     let text = console::text(source)?;
     recorder.tool("siege");
-    // Log lines may stand before it, and braces in them.
-    let mark = text.find("\"transactions\"").unwrap_or(0);
+    // Log lines may stand before it, and braces in them; of several summaries the last one counts.
+    let mark = text.rfind("\"transactions\"").unwrap_or(0);
     let start = text.get(..mark).and_then(|before| before.rfind('{')).unwrap_or(0);
     let lines_before = text.get(..start).map_or(0, |before| before.matches('\n').count()) as u64;
+    let summaries = text.matches("\"transactions\"").count();
+    if summaries > 1 {
+        let message = format!("holds {summaries} summaries; the last one was read");
+        recorder.notice(Notice::new("several_reports", message).in_file(source.name).at_line(lines_before + 1));
+    }
     let document = text.get(start..).unwrap_or_default();
     let wire = serde_json::Deserializer::from_str(document).into_iter::<Wire>().next();
     let wire = wire.ok_or_else(|| ParseError::new("no JSON in it"))?.map_err(|error| {

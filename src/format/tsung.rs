@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::console;
-use super::rows::nanos;
+use super::rows::{nanos, next_line};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::run::metric::Metric;
 use crate::run::recorder::{Draft, Recorder};
@@ -210,7 +210,7 @@ fn parse_dump(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Pa
     let mut line = Vec::new();
     let mut at = 0;
     let mut begun = false;
-    while source.reader.read_until(b'\n', &mut line)? > 0 {
+    while next_line(source, &mut line)? {
         at += 1;
         let text = String::from_utf8_lossy(&line);
         let text = text.trim();
@@ -222,7 +222,6 @@ fn parse_dump(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Pa
                 None => recorder.bad_row(at, "expected 13 cells with a date and a duration"),
             }
         }
-        line.clear();
     }
     Ok(())
 }
@@ -237,11 +236,13 @@ fn request(text: &str, recorder: &mut Recorder) -> Option<()> {
         return None;
     }
     let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
-    let (end, ms) = (number(date)? * 1e3, number(duration)?);
-    recorder.spans(end - ms, end);
+    let end = number(date)? * 1e3;
+    // `-` or nothing: no duration was taken.
+    let ms = if matches!(*duration, "" | "-") { None } else { Some(number(duration)?) };
+    recorder.spans(end - ms.unwrap_or(0.0), end);
     let good = error.is_empty() && status.parse().is_ok_and(|code: u64| code < 400);
     let draft = recorder.endpoint(Some(&method.to_uppercase()), &url.join(";"));
-    draft.samples().add(Some(nanos(ms, 1e6)), Some(good));
+    draft.samples().add(ms.map(|ms| nanos(ms, 1e6)), Some(good));
     if !good {
         let kind = if error.is_empty() { status } else { error };
         let text = if kind.parse::<u64>().is_ok() { format!("HTTP {kind}") } else { (*kind).to_owned() };

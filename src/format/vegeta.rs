@@ -27,7 +27,7 @@ pub(super) static JSON: Format = Format {
     versions: "8 to 12.13",
     gives: GIVES,
     part: Part::Main { rank: 1, suffixes: SUFFIXES },
-    sniff: |head| Confidence::certain_if(head.json().has(&["latencies", "latencies.total", "status_codes"])),
+    sniff: |head| Confidence::certain_if(head.json().has(&["latencies", "latencies.mean", "status_codes"])),
     parse: parse_json,
 };
 

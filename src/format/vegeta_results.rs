@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::rows::Rows;
+use super::rows::{Rows, next_line};
 use super::vegeta::{SUFFIXES, millis};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
@@ -100,7 +100,7 @@ fn parse_json(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Pa
     recorder.sample_step(0.0);
     let mut line = Vec::new();
     let mut at = 0;
-    while source.reader.read_until(b'\n', &mut line)? > 0 {
+    while next_line(source, &mut line)? {
         at += 1;
         if !line.trim_ascii().is_empty() {
             match serde_json::from_slice::<Wire>(&line) {
@@ -116,7 +116,6 @@ fn parse_json(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Pa
                 Err(error) => recorder.bad_row(at, format!("not a result of vegeta: {error}")),
             }
         }
-        line.clear();
     }
     Ok(())
 }

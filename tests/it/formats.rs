@@ -358,3 +358,68 @@ fn a_bad_row_is_a_notice_and_many_are_an_error() {
     let error = read_text("a.csv", &format!("{header}{}", "oops,,,,,,200,0\n".repeat(3))).unwrap_err();
     assert!(error.to_string().contains("3 of 3 rows are unreadable, the first in line 2"), "{error}");
 }
+
+#[test]
+fn the_deadline_is_harmless_only_where_something_was_answered() {
+    let report = |status: &str| {
+        format!(
+            "{{\"summary\":{{\"successRate\":1.0,\"total\":4.0,\"slowest\":null,\"fastest\":null,\"average\":null,\
+             \"requestsPerSec\":2.0}},\"responseTimeHistogram\":{{\"NaN\":0}},\"latencyPercentiles\":{{\"p50\":null}},\
+             \"statusCodeDistribution\":{{{status}}},\"errorDistribution\":{{\"aborted due to deadline\":8}}}}"
+        )
+    };
+    let failures = |status: &str| read_text("a.json", &report(status)).unwrap().endpoints[0].failures;
+    assert_eq!(failures("\"200\":50"), Some(0));
+    assert_eq!(failures("\"200\":50,\"503\":2"), Some(2));
+    assert_eq!(failures(""), Some(8));
+}
+
+#[test]
+fn a_step_name_may_hold_commas() {
+    let csv = "test_suite,test_name,scenario,duration,step_name,request_count,ok,failed,rps,min,mean,max,50_percent,75_percent,95_percent,99_percent,std_dev\n\
+               s,t,shop,00:01:00,get a, b,100,90,10,1.5,1,2,9,2,3,4,5,0.1\n\
+               s,t,shop,00:01:00,global information,100,90,10,1.5,1,2,9,2,3,4,5,0.1\n";
+    let run = read_text("a.csv", csv).unwrap();
+    assert_eq!(run.endpoints.len(), 1, "the scenario's own row is no step");
+    let step = &run.endpoints[0];
+    assert_eq!((step.name.as_str(), step.requests, step.failures), ("get a, b", Some(100), Some(10)));
+    assert_eq!((step.value(&Metric::LatencyP95), run.duration_s), (Some(4.0), Some(60.0)));
+    let newer = "test_suite,test_name,scenario,duration,step_name,ok_count,failed_count,ok_rps,ok_mean,ok_95_percent\n\
+                 s,t,shop,00:01:00,get,90,10,1.5,2,4\n";
+    let run = read_text("a.csv", newer).unwrap();
+    assert_eq!((run.endpoints[0].requests, run.endpoints[0].value(&Metric::LatencyP95)), (Some(100), Some(4.0)));
+}
+
+#[test]
+fn a_url_of_tsung_may_hold_the_delimiter() {
+    let dump = "noise\n#date;pid;id;http method;host;URL;HTTP status;size;duration;transaction;match;error;tag\n\
+                1795423655.5;<0.1.0>;2;get;h;/a;b=1;200;5;42.8;tr_x;;;\n\
+                1795423656.5;<0.1.0>;2;get;h;/a;b=1;error_no_http_status;5;10.0;tr_x;;;\n";
+    let run = read_text("tsung.dump", dump).unwrap();
+    let endpoint = &run.endpoints[0];
+    assert_eq!((endpoint.label().as_str(), endpoint.requests, endpoint.failures), ("GET /a;b=1", Some(2), Some(1)));
+}
+
+#[test]
+fn several_reports_in_one_file_are_told_apart() {
+    let report = |requests: u32| {
+        format!(
+            "Running 10s test @ http://h/\n  2 threads and 8 connections\n  Thread Stats   Avg      Stdev     Max   +/- Stdev\n    \
+             Latency    11.33ms    3.20ms  27.84ms   71.11%\n  {requests} requests in 10.00s, 1.2MB read\nRequests/sec:    10.00\n"
+        )
+    };
+    let run = read_text("a.txt", &format!("$ wrk\n{}$ wrk\n{}", report(100), report(50))).unwrap();
+    let names: Vec<String> = run.endpoints.iter().map(Endpoint::label).collect();
+    assert_eq!(names, ["http://h/", "http://h/ (2)"]);
+    assert_eq!((run.total.unwrap().requests, run.duration_s), (Some(150), Some(20.0)));
+    assert!(run.notices.iter().any(|notice| notice.code == "several_reports"));
+}
+
+#[test]
+fn length_failures_of_ab_are_no_errors() {
+    let ab = "This is ApacheBench, Version 2.3 <$Revision$>\n\nDocument Path:          /x\nDocument Length:        30 bytes\n\n\
+              Concurrency Level:      8\nTime taken for tests:   0.693 seconds\nComplete requests:      400\nFailed requests:        22\n   \
+              (Connect: 1, Receive: 2, Length: 17, Exceptions: 2)\nNon-2xx responses:      3\n";
+    let run = read_text("a.txt", ab).unwrap();
+    assert_eq!((run.endpoints[0].requests, run.endpoints[0].failures), (Some(400), Some(8)));
+}
