@@ -269,7 +269,7 @@ registry! {
     molotov: CONSOLE;
     nbomber: CSV, JSON;
     oha: JSON, TEXT, CSV;
-    rlt: JSON;
+    rlt: JSON, TEXT;
     siege: TEXT, JSON, LOG, VERBOSE;
     taurus: CSV, XML;
     tsung: LOG, JSON, DUMP;

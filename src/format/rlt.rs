@@ -1,12 +1,12 @@
-//! rlt (load tests in Rust): JSON (`-o json`).
+//! rlt (load tests in Rust): JSON (`-o json`) and the text it prints.
 //!
-//! Quirks: seconds; `iters.total` leaves out iterations that ended in `errors`; `success_ratio` may print as -0.0.
+//! Quirks: the text is coloured even in a file; JSON in seconds; `iters.total` leaves out iterations that ended in `errors`; `success_ratio` may print as -0.0.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::console::without_queries;
+use super::console::{self, count, duration, level, number, report, without_queries};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::run::metric::Metric;
 use crate::run::recorder::Recorder;
@@ -20,6 +20,17 @@ pub(super) static JSON: Format = Format {
     part: Part::Whole,
     sniff: |head| Confidence::certain_if(head.json().has(&["summary.success_ratio", "summary.iters", "latency"])),
     parse,
+};
+
+pub(super) static TEXT: Format = Format {
+    id: "rlt-text",
+    tool: "rlt",
+    title: "what rlt prints",
+    versions: "0.5",
+    gives: Gives { percentiles: "p50 p75 p90 p95 p99 p99.9", failures: true, users: true, time: false },
+    part: Part::Whole,
+    sniff: |head| Confidence::certain_if(head.text.contains("Benchmark took ") && head.text.contains("with concurrency ")),
+    parse: parse_text,
 };
 
 /// Largest file of this kind that makes sense.
@@ -96,6 +107,64 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
         };
         if let (Some(metric), Some(seconds)) = (metric, seconds) {
             draft.reported(metric, seconds * 1e3, Some(0.0));
+        }
+    }
+    Ok(())
+}
+
+fn parse_text(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
+    let text = console::text(source)?;
+    recorder.tool("rlt");
+    let blocks = console::blocks(&text, |line| line.trim() == "Summary");
+    let Some(block) = blocks.last() else { return Err(ParseError::new("expected a line `Summary`")) };
+    let took = block.after("Benchmark took").unwrap_or_default();
+    if let Some(taken) = duration(took) {
+        recorder.duration_s(taken.value / 1e3);
+    }
+    if let Some(users) = took.split_once("with concurrency").and_then(|(_, rest)| count(rest)) {
+        recorder.users(users as f64);
+    }
+    let draft = recorder.endpoint(None, source.stem());
+    let iterations: Vec<&str> = block.after("Iters").unwrap_or_default().split_whitespace().collect();
+    if let [_, rate] = iterations[..] {
+        report(draft, Metric::Throughput, number(rate));
+    }
+    let rows = |title| block.section(title).into_iter().filter_map(|line| line.strip_prefix('[')?.split_once(']'));
+    let (mut requests, mut failures) = (0_u64, 0_u64);
+    for (times, text) in rows("Status Distribution") {
+        let times = count(times).unwrap_or(0);
+        requests = requests.saturating_add(times);
+        if !is_good(text.trim()) {
+            failures = failures.saturating_add(times);
+            draft.error(text.trim(), times);
+        }
+    }
+    for (times, text) in rows("Error Distribution") {
+        let times = count(times).unwrap_or(0);
+        (requests, failures) = (requests.saturating_add(times), failures.saturating_add(times));
+        draft.error(&without_queries(text.trim()), times);
+    }
+    // Cut off before its statuses, the report does not say what failed.
+    if requests > 0 {
+        draft.requests(requests).failures(failures);
+    } else if let Some(all) = iterations.first().and_then(|all| count(all)) {
+        draft.requests(all);
+    }
+    let stats = block.section("Stats");
+    if let [header, row, ..] = stats.as_slice() {
+        for (word, cell) in header.split_whitespace().zip(row.split_whitespace()) {
+            match word {
+                "Avg" => report(draft, Metric::LatencyMean, duration(cell)),
+                "Min" => report(draft, Metric::LatencyMin, duration(cell)),
+                "Max" => report(draft, Metric::LatencyMax, duration(cell)),
+                _ => {}
+            }
+        }
+    }
+    for line in &block.lines {
+        let value = level(line, "%").and_then(|(share, rest)| Some((Metric::percentile(share)?, console::after(rest, "in ")?)));
+        if let Some((metric, cell)) = value {
+            report(draft, metric, duration(cell));
         }
     }
     Ok(())

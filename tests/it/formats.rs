@@ -245,7 +245,8 @@ fn cut_anywhere_is_a_run_or_an_error() {
 /// Requests, failures and one figure of the first endpoint (or the total) of files that others wrote.
 #[test]
 fn public_files_give_their_figures() {
-    let table: [(&str, u64, Option<u64>, Metric, f64); 20] = [
+    let table: [(&str, u64, Option<u64>, Metric, f64); 21] = [
+        ("rlt/regressed/tools.txt", 400, Some(18), Metric::LatencyP95, 19.32),
         ("fortio/public/nighthawk-small.json", 60, Some(0), Metric::LatencyP90, 68.657_151),
         ("fortio/public/readme-1-http.json", 4, Some(0), Metric::LatencyP99, 0.921_640_506_666_666_8),
         ("ghz/public/output.csv", 10, Some(0), Metric::LatencyMax, 1.43),
