@@ -260,6 +260,7 @@ impl LogOdds {
     }
 
     /// What the trapezoidal rule up to `u` gives too much: `h^2/12 f' - h^4/720 f'''`.
+    #[expect(clippy::many_single_char_names, reason = "the letters of the formula")]
     fn correction(&self, u: f64, step: f64) -> f64 {
         let n = self.a + self.b;
         let (h, p, q) = (u - self.mode, self.a / n, self.b / n);
