@@ -14,7 +14,7 @@ pub(super) static STATS: Format = Format {
     id: "drill",
     tool: "drill",
     title: "what drill prints with `--stats`",
-    versions: "0.7 to 0.9",
+    versions: "0.9",
     gives: Gives { percentiles: "p50 p99 p99.9, whole ms", failures: true, users: true, time: false },
     part: Part::Whole,
     sniff: sniff_stats,
@@ -25,7 +25,7 @@ pub(super) static REPORT: Format = Format {
     id: "drill-report",
     tool: "drill",
     title: "`--report FILE`: one iteration only",
-    versions: "0.7 to 0.9",
+    versions: "0.9",
     gives: Gives { percentiles: "of one iteration", failures: true, users: false, time: false },
     part: Part::Whole,
     sniff: |head| {

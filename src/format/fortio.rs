@@ -19,7 +19,7 @@ pub(super) static JSON: Format = Format {
     id: "fortio",
     tool: "Fortio",
     title: "JSON (`fortio load -json FILE`), also Nighthawk's Fortio output",
-    versions: "1.3 to 1.75",
+    versions: "1.75",
     gives: Gives { percentiles: "as asked with -p, others inside a bucket", failures: true, users: true, time: true },
     part: Part::Whole,
     sniff: |head| Confidence::certain_if(head.json().has(&["DurationHistogram", "RetCodes"])),

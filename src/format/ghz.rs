@@ -20,7 +20,7 @@ pub(super) static JSON: Format = Format {
     id: "ghz-json",
     tool: "ghz",
     title: "JSON (`-O json` or `-O pretty`)",
-    versions: "0.20 to 0.120",
+    versions: "2018",
     gives: Gives { percentiles: "p50 p75 p90 p95 p99", failures: true, users: true, time: true },
     part: Part::Whole,
     sniff: |head| {
@@ -35,7 +35,7 @@ pub(super) static TEXT: Format = Format {
     id: "ghz",
     tool: "ghz",
     title: "what ghz prints",
-    versions: "0.20 to 0.120",
+    versions: "2018",
     gives: Gives { percentiles: "p50 p75 p90 p95 p99", failures: true, users: false, time: false },
     part: Part::Whole,
     sniff: |head| {
@@ -49,7 +49,7 @@ pub(super) static CSV: Format = Format {
     id: "ghz-csv",
     tool: "ghz",
     title: "CSV (`-O csv`)",
-    versions: "0.20 to 0.120",
+    versions: "2018",
     gives: Gives { percentiles: "any (from samples)", failures: true, users: false, time: false },
     part: Part::Whole,
     sniff: |head| Confidence::certain_if(head.first_line().trim().starts_with("duration (ms),status,error")),

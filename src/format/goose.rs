@@ -26,7 +26,7 @@ pub(super) static REPORT: Format = Format {
     id: "goose-report",
     tool: "Goose",
     title: "JSON report (`--report-file NAME.json`)",
-    versions: "0.18 to 0.19",
+    versions: "0.19",
     gives: Gives { percentiles: "any, within 1.6 % (from a histogram)", failures: true, users: true, time: true },
     part: Part::Main { rank: 0, suffixes: SUFFIXES },
     sniff: |head| {
@@ -41,7 +41,7 @@ pub(super) static CSV: Format = Format {
     id: "goose-csv",
     tool: "Goose",
     title: "request log (`--request-log FILE --request-format csv`)",
-    versions: "0.16 to 0.19",
+    versions: "0.19",
     gives: Gives { percentiles: "any (from samples)", failures: true, users: false, time: false },
     part: Part::Main { rank: 1, suffixes: SUFFIXES },
     sniff: |head| {
@@ -55,7 +55,7 @@ pub(super) static JSON_LOG: Format = Format {
     id: "goose-json",
     tool: "Goose",
     title: "request log (`--request-log FILE`, its default format json)",
-    versions: "0.12 to 0.19",
+    versions: "0.19",
     gives: Gives { percentiles: "any (from samples)", failures: true, users: false, time: false },
     part: Part::Main { rank: 1, suffixes: SUFFIXES },
     sniff: |head| Confidence::certain_if(head.json().has(&["raw", "final_url", "response_time", "update"])),

@@ -17,8 +17,8 @@ pub(super) static TEXT: Format = Format {
     id: "h2load",
     tool: "h2load",
     title: "what h2load prints",
-    versions: "1.36 to 1.66",
-    gives: Gives { percentiles: "none (newer versions p50 p95 p99)", failures: true, users: true, time: false },
+    versions: "1.52",
+    gives: Gives { percentiles: "none", failures: true, users: true, time: false },
     part: Part::Main { rank: 1, suffixes: SUFFIXES },
     sniff: |head| {
         let has = |word: &str| head.lines().any(|line| line.trim_start().starts_with(word));
@@ -31,7 +31,7 @@ pub(super) static LOG: Format = Format {
     id: "h2load-log",
     tool: "h2load",
     title: "`--log-file FILE`: start, status and duration of every request",
-    versions: "1.36 to 1.66",
+    versions: "1.52",
     gives: Gives { percentiles: "any (from samples)", failures: true, users: false, time: true },
     part: Part::Main { rank: 0, suffixes: SUFFIXES },
     sniff: sniff_log,

@@ -12,7 +12,7 @@ pub(super) static TEXT: Format = Format {
     id: "loadtest",
     tool: "loadtest",
     title: "what loadtest prints",
-    versions: "5 to 8.2",
+    versions: "8.2",
     gives: Gives { percentiles: "p50 p90 p95 p99, whole ms", failures: true, users: true, time: false },
     part: Part::Whole,
     sniff: |head| {

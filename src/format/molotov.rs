@@ -8,7 +8,7 @@ pub(super) static CONSOLE: Format = Format {
     id: "molotov",
     tool: "molotov",
     title: "what molotov prints: scenarios that succeeded and failed",
-    versions: "2.1 to 2.6",
+    versions: "2.6",
     gives: Gives { percentiles: "none", failures: true, users: true, time: false },
     part: Part::Whole,
     sniff: |head| {

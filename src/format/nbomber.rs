@@ -17,7 +17,7 @@ pub(super) static CSV: Format = Format {
     id: "nbomber-csv",
     tool: "NBomber",
     title: "CSV report",
-    versions: "2 to 4",
+    versions: "-",
     gives: Gives { percentiles: "p50 p75 p95 p99, of good requests", failures: true, users: false, time: false },
     part: Part::Whole,
     sniff: |head| Confidence::certain_if(head.first_line().trim().starts_with("test_suite,test_name,scenario,")),
@@ -28,7 +28,7 @@ pub(super) static JSON: Format = Format {
     id: "nbomber-json",
     tool: "NBomber",
     title: "final statistics as JSON",
-    versions: "3 to 5",
+    versions: "-",
     gives: Gives { percentiles: "p50 p75 p95 p99, of good requests", failures: true, users: false, time: false },
     part: Part::Whole,
     sniff: |head| {

@@ -19,8 +19,8 @@ use crate::run::recorder::Recorder;
 pub(super) static JSON: Format = Format {
     id: "oha-json",
     tool: "oha",
-    title: "JSON (`--output-format json`, before 1.5 `-j`)",
-    versions: "0.5 to 1.16",
+    title: "JSON (`--output-format json`)",
+    versions: "1.16",
     gives: Gives { percentiles: "p50 p75 p90 p95 p99 p99.9", failures: true, users: false, time: false },
     part: Part::Whole,
     sniff: |head| Confidence::certain_if(head.json().has(&["summary.successRate", "responseTimeHistogram"])),
@@ -31,7 +31,7 @@ pub(super) static TEXT: Format = Format {
     id: "oha",
     tool: "oha",
     title: "what oha prints",
-    versions: "0.5 to 1.16",
+    versions: "1.16",
     gives: Gives { percentiles: "p50 p75 p90 p95 p99 p99.9", failures: true, users: false, time: false },
     part: Part::Whole,
     sniff: |head| {

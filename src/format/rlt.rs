@@ -15,7 +15,7 @@ pub(super) static JSON: Format = Format {
     id: "rlt",
     tool: "rlt",
     title: "JSON (`-o json`)",
-    versions: "0.1 to 0.5",
+    versions: "0.5",
     gives: Gives { percentiles: "p50 p75 p90 p95 p99 p99.9", failures: true, users: true, time: false },
     part: Part::Whole,
     sniff: |head| Confidence::certain_if(head.json().has(&["summary.success_ratio", "summary.iters", "latency"])),

@@ -12,7 +12,7 @@ pub(super) static CSV: Format = Format {
     id: "taurus-csv",
     tool: "Taurus",
     title: "final stats as CSV (`dump-csv`)",
-    versions: "1.12 to 1.17",
+    versions: "1.17",
     gives: Gives { percentiles: "p50 p90 p95 p99 p99.9", failures: true, users: true, time: false },
     part: Part::Main { rank: 1, suffixes: &[] },
     sniff: |head| {
@@ -27,7 +27,7 @@ pub(super) static XML: Format = Format {
     id: "taurus-xml",
     tool: "Taurus",
     title: "final stats as XML (`dump-xml`)",
-    versions: "1.12 to 1.17",
+    versions: "1.17",
     gives: Gives { percentiles: "p50 p90 p95 p99 p99.9", failures: true, users: true, time: true },
     part: Part::Main { rank: 0, suffixes: &[] },
     sniff: |head| Confidence::certain_if(xml::root(head).as_deref() == Some("FinalStatus")),

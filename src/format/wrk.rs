@@ -26,7 +26,7 @@ pub(super) static WRK2: Format = Format {
     id: "wrk2",
     tool: "wrk2",
     title: "what wrk2 prints (`--latency` for percentiles)",
-    versions: "4.0",
+    versions: "-",
     gives: Gives { percentiles: "p50 p75 p90 p95 p99 p99.9 with --latency", failures: true, users: true, time: false },
     part: Part::Whole,
     sniff: |head| Confidence::certain_if(is_wrk(head) && is_wrk2(head)),

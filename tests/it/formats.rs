@@ -424,3 +424,46 @@ fn length_failures_of_ab_are_no_errors() {
     let run = read_text("a.txt", ab).unwrap();
     assert_eq!((run.endpoints[0].requests, run.endpoints[0].failures), (Some(400), Some(8)));
 }
+
+/// The table of docs/FORMATS.md, from the registry.
+fn table_of_formats() -> String {
+    let mut formats: Vec<_> = FORMATS.iter().collect();
+    formats.sort_by_key(|format| (format.tool.to_lowercase(), format.id));
+    let mut table = String::from(
+        "| tool | id | what it is | versions | percentiles | failures | users | time |\n|---|---|---|---|---|---|---|---|\n",
+    );
+    for format in formats {
+        let yes = |has| if has { "yes" } else { "-" };
+        let gives = format.gives;
+        let row = [
+            format.tool,
+            &format!("`{}`", format.id),
+            format.title,
+            format.versions,
+            gives.percentiles,
+            yes(gives.failures),
+            yes(gives.users),
+            yes(gives.time),
+        ];
+        table += &["| ", &row.map(|cell| cell.replace('|', "\\|")).join(" | "), " |\n"].concat();
+    }
+    table
+}
+
+#[test]
+fn the_page_of_formats_is_the_registry() {
+    const BEGIN: &str = "<!-- formats: begin -->\n";
+    const END: &str = "<!-- formats: end -->";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/FORMATS.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    let wanted = format!("{before}{BEGIN}{}{END}{after}", table_of_formats());
+    if std::env::var_os("LOADGATE_BLESS").is_some() {
+        fs::write(&path, &wanted).unwrap();
+    }
+    assert!(
+        page == wanted,
+        "docs/FORMATS.md is not the registry: run this test with LOADGATE_BLESS=1 and look at the change"
+    );
+}
