@@ -158,7 +158,7 @@ fn parse_text(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Pa
         for line in block.section("Status code distribution:") {
             let row = line.strip_prefix('[').and_then(|line| line.split_once(']'));
             let times = row.and_then(|(status, rest)| Some((status.trim() == "OK", count(rest)?)));
-            good = times.map(|(ok, times)| good.unwrap_or(0) + if ok { times } else { 0 }).or(good);
+            good = times.map(|(ok, times)| good.unwrap_or(0_u64).saturating_add(if ok { times } else { 0 })).or(good);
         }
         let failures = requests.zip(good).map(|(all, good): (u64, u64)| all.saturating_sub(good));
         let seconds = block.after("Total:").and_then(duration).map(|total| total.value / 1e3);
