@@ -389,3 +389,32 @@ pub struct Doctor {
     #[arg(long)]
     pub show_config: bool,
 }
+
+/// `loadgate simulate`
+#[derive(Debug, Clone, Args)]
+pub struct Simulate {
+    /// The same seed gives the same bytes on every machine
+    #[arg(long, value_name = "N")]
+    pub seed: u64,
+    /// Folder for the files
+    #[arg(short, long = "out", value_name = "DIR")]
+    pub out: PathBuf,
+    /// Seconds of load
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub seconds: u32,
+    /// Concurrent users to write into the files
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub users: u32,
+    /// Stop after this many requests instead of after --seconds
+    #[arg(long, value_name = "N")]
+    pub requests: Option<u64>,
+    /// Make an endpoint worse: "api_gateway:latency*1.3,error+1pp"; may be repeated
+    #[arg(long, value_name = "ENDPOINT:CHANGES")]
+    pub degrade: Vec<String>,
+    /// Write k6 NDJSON as well
+    #[arg(long)]
+    pub k6: bool,
+    /// Write a JMeter JTL as well
+    #[arg(long)]
+    pub jtl: bool,
+}

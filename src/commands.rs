@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod init;
 pub mod man;
 pub mod schema;
+pub mod simulate;
 
 /// What a command leaves for `main` to do.
 #[derive(Debug, Default, PartialEq, Eq)]

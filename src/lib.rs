@@ -24,6 +24,8 @@ pub mod report;
 
 pub mod schema;
 
+pub mod simulate;
+
 pub mod cli;
 
 pub mod commands;

@@ -16,3 +16,4 @@ mod hostile;
 mod house;
 mod schema;
 mod seed;
+mod simulate;
