@@ -185,12 +185,13 @@ impl LogOdds {
     }
 
     fn ln_density(&self, u: f64) -> f64 {
-        // ln of p^a (1-p)^b, minus the same at the mode.
+        // ln of p^a (1-p)^b, minus the same at the mode; seen from the smaller parameter, which the larger would swallow.
         let h = u - self.mode;
+        let (a, h) = if self.a > self.b { (self.b, -h) } else { (self.a, h) };
         let n = self.a + self.b;
-        let share = self.a / n;
+        let share = a / n;
         let growth = if h < 500.0 { (share * h.exp_m1()).ln_1p() } else { share.ln() + h };
-        self.ln_height + self.a * h - n * growth
+        self.ln_height + a * h - n * growth
     }
 
     /// Grid points around the mode, as far as the density is more than 1e-13 of its height.
