@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::run::metric::{Metric, Unit};
@@ -247,4 +248,125 @@ pub struct Origin {
     /// Further links by name.
     #[serde(default)]
     pub links: BTreeMap<String, String>,
+}
+
+/// Most characters of a suite's issue text: the issue also holds what people wrote, and our own memory.
+pub const ISSUE_CHARS: usize = 40_000;
+
+/// What the issue of one suite tells, beside the report: the rows over time, and since when.
+///
+/// All text in it comes from artifacts or from GitHub and is escaped where it is rendered.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct IssueView {
+    /// How things stand.
+    pub state: IssueState,
+    /// Day of the first bad workflow run of this episode.
+    pub since: Option<Date>,
+    /// Bad workflow runs so far.
+    pub bad_runs: u32,
+    /// Good workflow runs in a row, the present one included.
+    pub good_runs: u32,
+    /// Good workflow runs in a row that close the issue.
+    pub close_after: u32,
+    /// Failing rows first, in the order of the report; then those that recovered.
+    pub rows: Vec<IssueRow>,
+    /// Failing rows that are not in `rows`, because there are too many.
+    pub more_rows: usize,
+    /// The newest commit that was seen good before this episode.
+    pub last_good: Option<CommitLink>,
+    /// The first commit that was seen bad.
+    pub first_bad: Option<CommitLink>,
+    /// Page that compares the two.
+    pub compare_url: Option<String>,
+    /// Number of the closed issue that this one follows.
+    pub previous: Option<u64>,
+    /// Oldest first, 20 at most.
+    pub timeline: Vec<IssueEvent>,
+    /// Workflow runs before those of `timeline`.
+    pub earlier_runs: u32,
+}
+
+/// How an issue stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IssueState {
+    /// Rows fail.
+    #[default]
+    Failing,
+    /// Nothing fails, but fewer good runs than close the issue.
+    Recovering,
+    /// Closed by good runs.
+    Recovered,
+}
+
+/// One endpoint x metric in an issue.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct IssueRow {
+    /// Whether it fails now, as far as is known.
+    pub failing: bool,
+    /// As shown: `POST /checkout`.
+    pub endpoint: String,
+    /// `p95`; empty for a missing endpoint.
+    pub metric: String,
+    /// `slower`, `more errors`, …
+    pub mark: String,
+    /// `412 → 538 ms`, of the last run that measured it.
+    pub both: String,
+    /// `+31 % (+126 ms)`, likewise.
+    pub change: String,
+    /// Day on which it began to fail.
+    pub since: Option<Date>,
+    /// Workflow runs that saw it fail.
+    pub runs: u32,
+}
+
+/// A commit to link to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitLink {
+    /// The whole id.
+    pub sha: String,
+    /// Its first seven characters.
+    pub short: String,
+    /// Day of the workflow run that saw it.
+    pub day: Option<Date>,
+}
+
+/// One line of an issue's timeline: what one workflow run saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssueEvent {
+    /// When.
+    pub day: Option<Date>,
+    /// What.
+    pub what: IssueStep,
+    /// Rows that began to fail, as `POST /checkout p95`; a few of them.
+    pub joined: Vec<String>,
+    /// Rows that recovered, likewise.
+    pub recovered: Vec<String>,
+    /// The workflow run's page.
+    pub run_url: Option<String>,
+}
+
+/// What a workflow run did to an issue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IssueStep {
+    /// Bad, but the issue was not open yet.
+    Seen,
+    /// The issue was opened.
+    Opened,
+    /// The issue was opened again.
+    Reopened,
+    /// More rows fail.
+    Worse,
+    /// Some rows recovered, others still fail.
+    Better,
+    /// The same rows fail.
+    #[default]
+    Unchanged,
+    /// Nothing failed.
+    Good,
+    /// Nothing failed often enough: the issue was closed.
+    Recovered,
+    /// The run could not tell, or did not measure the same.
+    Unclear,
 }
