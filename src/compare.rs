@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::baseline::{Baseline, BaselineRun};
 use crate::run::metric::Metric;
-use crate::run::{LoadFacts, Run, TOTAL};
+use crate::run::{LoadFacts, Notice, Run, TOTAL};
 
 use self::pair::{Count, EndpointPair, Sample, Side, Values};
 
@@ -26,6 +26,9 @@ pub struct Comparison<'a> {
     pub environment_equal: bool,
     /// Set where the load of the two sides differs, so that latency and throughput cannot be judged.
     pub load_mismatch: Option<LoadMismatch>,
+    /// Why the current runs measured something else than the service under its load, if they did: cut short, or a load
+    /// generator that could not keep up. Latency and throughput cannot be judged then.
+    pub doubt: Option<Notice>,
     /// How many current runs there are: repeats of the same thing, shards having been added before.
     pub current_runs: usize,
     /// Every endpoint of either side, by label; `(total)` last, where either side has one.
@@ -54,9 +57,20 @@ pub fn compare<'a>(baseline: &'a Baseline, current: &'a [Run]) -> Comparison<'a>
         used: selection.used,
         environment_equal: selection.environment_equal,
         load_mismatch,
+        doubt: current.iter().find_map(doubt),
         current_runs: current.len(),
         endpoints,
     }
+}
+
+/// Notice codes of a run that make its latency and throughput worthless.
+const DOUBTFUL: [&str; 2] = ["cut_short", "generator_saturated"];
+
+/// Why the run's latency and throughput mean nothing, if they do not.
+fn doubt(run: &Run) -> Option<Notice> {
+    let told = run.notices.iter().find(|notice| DOUBTFUL.contains(&notice.code.as_str()));
+    let cut = || Notice::new("cut_short", "the run was cut short before its planned end");
+    told.cloned().or_else(|| (run.complete == Some(false)).then(cut))
 }
 
 impl<'a> Comparison<'a> {

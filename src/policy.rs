@@ -2,6 +2,9 @@
 //!
 //! Parsed and checked once (see `settings`); from then on plain data. SPEC section 4 is the contract.
 
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
 use globset::{GlobBuilder, GlobMatcher};
 use jiff::civil::Date;
 use serde::Serialize;
@@ -35,6 +38,79 @@ pub struct Policy {
     /// An endpoint of the current run that the baseline lacks.
     pub new: Presence,
 }
+
+/// What makes the exit code other than 0 (SPEC section 3). The default is `fail` alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailOn(BTreeSet<Blocking>);
+
+/// Something that may block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Blocking {
+    /// A broken rule: exit code 1.
+    Fail,
+    /// Worse without breaking a rule: exit code 1.
+    Warn,
+    /// Can't tell: exit code 3.
+    Inconclusive,
+    /// An endpoint that is gone: exit code 3.
+    Missing,
+    /// A rule without a value to judge: exit code 3.
+    NotMeasured,
+}
+
+impl Blocking {
+    const ALL: [(&'static str, Self); 5] = [
+        ("fail", Self::Fail),
+        ("warn", Self::Warn),
+        ("inconclusive", Self::Inconclusive),
+        ("missing", Self::Missing),
+        ("not_measured", Self::NotMeasured),
+    ];
+}
+
+impl FailOn {
+    /// Everything blocks.
+    pub fn strict() -> Self {
+        Self(Blocking::ALL.into_iter().map(|(_, what)| what).collect())
+    }
+
+    /// Whether it blocks.
+    pub fn has(&self, what: Blocking) -> bool {
+        self.0.contains(&what)
+    }
+}
+
+impl Default for FailOn {
+    fn default() -> Self {
+        Self([Blocking::Fail].into())
+    }
+}
+
+impl FromStr for FailOn {
+    type Err = UnknownBlocking;
+
+    /// A list with commas, or `never`.
+    fn from_str(text: &str) -> Result<Self, UnknownBlocking> {
+        let words: Vec<&str> = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+        if words == ["never"] {
+            return Ok(Self(BTreeSet::new()));
+        }
+        if words.is_empty() {
+            return Err(UnknownBlocking(text.to_owned()));
+        }
+        let known = |word: &&str| {
+            let word = word.replace('-', "_");
+            let found = Blocking::ALL.iter().find(|(name, _)| *name == word).map(|(_, what)| *what);
+            found.ok_or(UnknownBlocking(word))
+        };
+        words.iter().map(known).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// A word that blocks nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown word `{0}`\nhint: a list of {words}, or `never`", words = Blocking::ALL.map(|(name, _)| name).join(", "))]
+pub struct UnknownBlocking(pub String);
 
 /// What to make of an endpoint that stands on one side only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -255,5 +331,23 @@ pub fn minimum_requests(metric: &Metric) -> u64 {
         Metric::LatencyP99 => 1_000,
         Metric::LatencyP999 => 10_000,
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_blocks_is_a_list_of_words() {
+        assert_eq!("fail".parse(), Ok(FailOn::default()));
+        assert_eq!("fail, warn,inconclusive,missing,not-measured".parse(), Ok(FailOn::strict()));
+        assert!(!"never".parse::<FailOn>().unwrap().has(Blocking::Fail));
+        let message = "fail,regression".parse::<FailOn>().unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "unknown word `regression`\nhint: a list of fail, warn, inconclusive, missing, not_measured, or `never`"
+        );
+        assert!("".parse::<FailOn>().is_err());
     }
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Comparison;
 use crate::compare::stats::TQuantiles;
-use crate::policy::{Acceptance, Policy, Presence, Rule};
+use crate::policy::{Acceptance, Blocking, FailOn, Policy, Presence, Rule};
 use crate::run::Notice;
 use crate::run::metric::{Metric, Unit};
 
@@ -204,9 +204,29 @@ fn outcome(policy: &Policy, comparison: &Comparison<'_>, findings: &[Finding<'_>
     match worst {
         Some(Outcome::Fail) => Outcome::Fail,
         _ if comparison.used.is_empty() => Outcome::NoBaseline,
+        // What a broken-off run did not show, the rest of it might have.
+        Some(Outcome::Pass) if comparison.doubt.is_some() => Outcome::Inconclusive,
         Some(worst) => worst,
         None => Outcome::Inconclusive,
     }
+}
+
+/// What the process exits with for these verdicts (SPEC section 3): 1 for a broken rule (or a warning that blocks), 3 where
+/// nobody can tell and that blocks, 0 otherwise.
+pub fn exit_code(verdicts: &[Verdict<'_>], fail_on: &FailOn, require_baseline: bool) -> u8 {
+    let outcome = |wanted: Outcome| verdicts.iter().any(|verdict| verdict.outcome == wanted);
+    let status =
+        |wanted: Status| verdicts.iter().flat_map(|verdict| &verdict.findings).any(|finding| finding.status == wanted);
+    let broken = fail_on.has(Blocking::Fail) && outcome(Outcome::Fail);
+    if broken || (fail_on.has(Blocking::Warn) && (outcome(Outcome::Warn) || status(Status::Warn))) {
+        return 1;
+    }
+    let unsure = (fail_on.has(Blocking::Inconclusive)
+        && (outcome(Outcome::Inconclusive) || status(Status::Inconclusive)))
+        || (fail_on.has(Blocking::Missing) && status(Status::Missing))
+        || (fail_on.has(Blocking::NotMeasured) && status(Status::NotMeasured))
+        || (require_baseline && outcome(Outcome::NoBaseline));
+    if unsure { 3 } else { 0 }
 }
 
 fn presence(presence: Presence) -> Option<Outcome> {

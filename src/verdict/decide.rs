@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::compare::{Comparison, LoadMismatch};
+use crate::compare::Comparison;
 use crate::policy::{FromZero, Gate, Limit, Policy, Rule};
 use crate::run::metric::Metric;
 
@@ -43,8 +43,24 @@ pub(super) struct Decision<'c> {
     pub(super) over: bool,
     /// The history is no evidence, because every endpoint moved and the machines may be the reason.
     pub(super) untrusted_shift: Option<f64>,
-    /// The two loads, where they differ so that the row cannot be judged.
-    pub(super) load_mismatch: Option<&'c LoadMismatch>,
+    /// Why the row cannot be judged: loads that differ, a run cut short, a generator that could not keep up.
+    pub(super) unlike: Option<Unlike<'c>>,
+}
+
+/// Why latency and throughput of the two sides cannot be compared.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Unlike<'c> {
+    /// The two loads, in words.
+    Load(&'c str),
+    /// What is wrong with the current run, in words.
+    Run(&'c str),
+}
+
+impl<'c> Unlike<'c> {
+    fn of(comparison: &'c Comparison<'c>) -> Option<Self> {
+        let run = comparison.doubt.as_ref().map(|notice| Self::Run(&notice.message));
+        run.or_else(|| comparison.load_mismatch.as_ref().map(|mismatch| Self::Load(&mismatch.text)))
+    }
 }
 
 /// How a suite with that many used baseline runs is decided.
@@ -63,9 +79,10 @@ pub(super) fn decide<'c>(
     rows: &[Row<'_, 'c>],
     shift: Option<CommonShift>,
 ) -> Vec<Decision<'c>> {
-    let mismatch = |row: &Row<'_, '_>| comparison.load_mismatch.as_ref().filter(|_| *row.metric != Metric::ErrorRate);
+    let unlike = Unlike::of(comparison);
+    let unlike = |row: &Row<'_, '_>| unlike.filter(|_| *row.metric != Metric::ErrorRate);
     let by_evidence = |row: &Row<'_, '_>| matches!(by(policy.gate, row), By::Evidence | By::AssumedEvidence);
-    let flags = stands_out(rows, |row| by_evidence(row) && mismatch(row).is_none());
+    let flags = stands_out(rows, |row| by_evidence(row) && unlike(row).is_none());
     let errors = Errors::of(rows, comparison);
     rows.iter()
         .zip(flags)
@@ -78,7 +95,7 @@ pub(super) fn decide<'c>(
                 by_others: by_others(row, flags),
                 over: over(row),
                 untrusted_shift: untrusted.map(|shift| shift.size),
-                load_mismatch: mismatch(row),
+                unlike: unlike(row),
             };
             Decision { status: status(row, decision, flags, &errors), ..decision }
         })
@@ -109,8 +126,8 @@ fn status(row: &Row<'_, '_>, decision: Decision<'_>, flags: StandsOut, errors: &
                 By::Thin => by_critical(row),
                 By::Plain => by_limits(row),
             };
-            // A row that nobody would judge is not made doubtful by the load.
-            if decision.load_mismatch.is_some() && status != Status::Info { Status::Inconclusive } else { status }
+            // A row that nobody would judge is not made doubtful by that.
+            if decision.unlike.is_some() && status != Status::Info { Status::Inconclusive } else { status }
         }
     }
 }

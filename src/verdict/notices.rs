@@ -18,6 +18,7 @@ pub(super) fn notices(
     today: Date,
 ) -> Vec<Notice> {
     let mut notices = Vec::new();
+    notices.extend(comparison.doubt.clone());
     if let Some(mismatch) = &comparison.load_mismatch {
         let message = format!(
             "load mismatch: {}; latency and throughput cannot be judged across different loads, error rates and budgets are",

@@ -245,6 +245,24 @@ fn another_load_leaves_errors_and_budgets_judged() {
 }
 
 #[test]
+fn a_run_that_was_cut_short_is_no_pass() {
+    let gate =
+        policy(vec![limit(Metric::LatencyP50, Limit::Relative(0.1)), limit(Metric::ErrorRate, Limit::Absolute(0.005))]);
+    let figures = [(Metric::LatencyP50, 50.0)];
+    let whole = run(vec![endpoint("a", 1_000, 0, &figures)]);
+    let cut = |failures| Run { complete: Some(false), ..run(vec![endpoint("a", 1_000, failures, &figures)]) };
+    let before = baseline(&[whole]);
+    judged(&gate, &before, &[cut(0)], |verdict| {
+        assert_eq!(verdict.outcome, Outcome::Inconclusive);
+        assert_eq!(verdict.notices[0].code, "cut_short");
+        assert!(verdict.findings.iter().any(|finding| finding.why.contains("cut short before its planned end; p50")));
+    });
+    let errors = policy(vec![limit(Metric::ErrorRate, Limit::Absolute(0.005))]);
+    judged(&errors, &before, &[cut(0)], |verdict| assert_eq!(verdict.outcome, Outcome::Inconclusive));
+    judged(&errors, &before, &[cut(500)], |verdict| assert_ne!(verdict.outcome, Outcome::Pass));
+}
+
+#[test]
 fn nothing_judged_is_no_pass() {
     let gate = policy(vec![limit(Metric::LatencyP99, Limit::Relative(0.1))]);
     judged(&gate, &baseline(&[simple(0, 1.0)]), &[simple(0, 1.0)], |verdict| {

@@ -10,7 +10,7 @@ use crate::compare::pair::Count;
 use crate::policy::{Acceptance, FromZero, Limit, Rule};
 use crate::run::metric::{Direction, Metric, Unit};
 
-use super::decide::{By, DEPTH, Decision, evidence_limit, from_zero, over_limit};
+use super::decide::{By, DEPTH, Decision, Unlike, evidence_limit, from_zero, over_limit};
 use super::row::{Counts, Facts, Level, Rate, Row};
 use super::settle;
 use super::{Shift, Status};
@@ -34,8 +34,9 @@ pub(super) fn why(
         Facts::Meaningless => {
             "more than half of its requests fail in the baseline and now: this means nothing".to_owned()
         }
-        Facts::Level(level) => match decision.load_mismatch.filter(|_| decision.status == Status::Inconclusive) {
-            Some(mismatch) => format!("load mismatch: {}; {} cannot be compared", mismatch.text, row.metric.title()),
+        Facts::Level(level) => match decision.unlike.filter(|_| decision.status == Status::Inconclusive) {
+            Some(Unlike::Load(text)) => format!("load mismatch: {text}; {} cannot be compared", row.metric.title()),
+            Some(Unlike::Run(text)) => format!("{text}; {} cannot be compared", row.metric.title()),
             None => level_sentence(row, level, figures, decision),
         },
         Facts::Rate(rate) => rate_sentence(row, rate, figures, decision),
