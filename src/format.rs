@@ -6,6 +6,7 @@
 pub mod read;
 
 mod console;
+mod k6;
 mod rows;
 mod xml;
 
@@ -265,6 +266,7 @@ registry! {
     h2load: TEXT, LOG;
     hey: TEXT, CSV;
     junit: JUNIT;
+    k6_ndjson: NDJSON;
     loadtest: TEXT;
     molotov: CONSOLE;
     nbomber: CSV, JSON;

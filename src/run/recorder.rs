@@ -260,6 +260,13 @@ impl Recorder {
         self.drafts.is_empty() && self.total.is_none()
     }
 
+    /// The artifact turned out not to tell which of its single requests failed.
+    pub fn failures_unknown(&mut self) {
+        for samples in self.drafts.iter_mut().chain(&mut self.total).filter_map(|draft| draft.samples.as_mut()) {
+            samples.failures = None;
+        }
+    }
+
     fn fitting(&mut self, name: &str) -> String {
         if name.len() <= MAX_NAME || name.chars().nth(MAX_NAME).is_none() {
             return name.to_owned();
@@ -277,13 +284,22 @@ impl Recorder {
             Some((end - start) / 1e3).filter(|seconds| *seconds > 0.0)
         });
         let step = self.step;
-        let total = self.total.take().map(|draft| draft.finish(duration_s, step));
+        let total = self.total.take();
+        // Figures of the whole run beside requests that are told per endpoint: the rest is added up.
+        let partial = total.as_ref().is_some_and(Draft::only_custom);
+        let total = total.map(|draft| draft.finish(duration_s, step));
         let mut endpoints: Vec<Endpoint> =
             std::mem::take(&mut self.drafts).into_iter().map(|draft| draft.finish(duration_s, step)).collect();
         endpoints.sort_by_cached_key(Endpoint::label);
         // `Some("GET")` + `/a` and no method + `GET /a` are shown alike; the rare second one is told apart by its place.
         endpoints.dedup_by(|later, first| later.label() == first.label() && absorb(first, later));
-        let total = total.or_else(|| add_up(&endpoints, duration_s));
+        let total = match add_up(&endpoints, duration_s).filter(|_| total.is_none() || partial) {
+            Some(mut sum) => {
+                sum.metrics.extend(total.into_iter().flat_map(|total| total.metrics));
+                Some(sum)
+            }
+            None => total,
+        };
         let started_at = self.started_ms.and_then(|ms| Timestamp::from_millisecond(ms.round() as i64).ok());
         Ok(Run {
             suite: String::new(),
@@ -346,6 +362,14 @@ pub struct BadRows {
 }
 
 impl Draft {
+    /// Whether nothing is known but the user's own metrics.
+    fn only_custom(&self) -> bool {
+        self.requests.is_none()
+            && self.failures.is_none()
+            && self.samples.is_none()
+            && self.metrics.keys().all(|metric| matches!(metric, Metric::Custom(_)))
+    }
+
     fn finish(self, duration_s: Option<f64>, step: Option<f64>) -> Endpoint {
         let Self { method, name, mut requests, mut failures, mut metrics, errors, samples } = self;
         let mut fill = |metric: Metric, value: Option<f64>, step: Option<f64>| {
