@@ -22,6 +22,8 @@ pub mod verdict;
 
 pub mod report;
 
+pub mod history;
+
 pub mod schema;
 
 pub mod simulate;

@@ -7,6 +7,7 @@ pub mod combine;
 pub mod histogram;
 pub mod metric;
 pub mod recorder;
+pub mod timeline;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::histogram::Histogram;
 use self::metric::{Measurement, Metric};
+use self::timeline::Timeline;
 
 /// The endpoint name under which all requests of a run together are shown and addressed by rules.
 pub const TOTAL: &str = "(total)";
@@ -59,6 +61,9 @@ pub struct Run {
     /// All requests together, as the artifact says or as can honestly be added up.
     #[serde(default)]
     pub total: Option<Endpoint>,
+    /// What happened when, for drawing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<Timeline>,
     /// What the reader of the report should know about how the run was read.
     #[serde(default)]
     pub notices: Vec<Notice>,

@@ -23,6 +23,8 @@ use crate::run::{LoadFacts, Moment};
 
 /// The schema name of baseline files.
 pub const SCHEMA: &str = "loadgate.baseline/1";
+/// Digits kept of a figure: far below any noise, and half the length of a full double.
+const DIGITS: usize = 9;
 /// Largest baseline file read.
 const LIMIT: u64 = 64 << 20;
 
@@ -351,7 +353,7 @@ impl Serialize for WireValue {
 }
 
 /// Whole numbers without `.0`: most percentiles are.
-struct Short(f64);
+pub(crate) struct Short(pub(crate) f64);
 
 impl Serialize for Short {
     fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
@@ -406,7 +408,7 @@ impl From<&BaselineEndpoint> for WireEndpoint {
             // The counts say it exactly.
             .filter(|(metric, _)| !(counted && **metric == Metric::ErrorRate))
             .map(|(metric, value)| {
-                let number = significant(value.value());
+                let number = significant(value.value(), DIGITS);
                 let stored = match value.step() {
                     Some(0.0) => WireValue::Exact(number),
                     step => WireValue::Rounded(number, step),
@@ -463,9 +465,9 @@ impl From<WireBaseline> for Baseline {
     }
 }
 
-/// Nine significant digits: far below any noise, and half the length of a full double.
-fn significant(value: f64) -> f64 {
-    format!("{value:.8e}").parse().unwrap_or(value)
+/// The value with so many significant digits, at least one.
+pub(crate) fn significant(value: f64, digits: usize) -> f64 {
+    format!("{value:.*e}", digits.saturating_sub(1)).parse().unwrap_or(value)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Locust `_stats_history.csv`: one row a second.
 //!
 //! Beside the stats CSV it gives what that one lacks: users, start and duration. Alone it gives the totals of its last
-//! rows. The plain percentile and `Requests/s` columns are a sliding window of about ten seconds and are not used; the
-//! `Total …` columns are cumulative, so the last row counts and nothing is ever summed.
+//! rows. The plain percentile and `Requests/s` columns are a sliding window of about ten seconds: drawn over time, never
+//! judged. The `Total …` columns are cumulative, so the last row counts and nothing is ever summed.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
 use crate::run::metric::Metric;
 use crate::run::recorder::Recorder;
+use crate::run::timeline::Timeline;
 
 pub(super) static HISTORY: Format = Format {
     id: "locust-history",
@@ -34,15 +35,21 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     recorder.tool("Locust");
     let (timestamp, users, name) = (table.need(&["timestamp"])?, table.need(&["user count"])?, table.need(&["name"])?);
     let method = table.find(&["type"]);
+    let mut course = Course::of(&table);
     let mut last_rows: BTreeMap<(String, String), Row> = BTreeMap::new();
     while let Some(row) = table.next_row()? {
+        let key = |at| row.text(at).unwrap_or_default();
+        let users = table.number(&row, users)?.unwrap_or(0.0);
+        let is_total = is_total(method.map(key).unwrap_or_default(), key(name));
         if let Some(seconds) = table.number(&row, timestamp)? {
             recorder.spans(seconds * 1e3, seconds * 1e3);
+            if is_total {
+                course.note(&table, &row, (seconds * 1e3) as i64, users, recorder.timeline());
+            }
         }
-        recorder.users(table.number(&row, users)?.unwrap_or(0.0));
+        recorder.users(users);
         if alone {
-            let key = |at| row.text(at).unwrap_or_default().to_owned();
-            last_rows.insert((method.map(key).unwrap_or_default(), key(name)), row);
+            last_rows.insert((method.map(key).unwrap_or_default().to_owned(), key(name).to_owned()), row);
         }
     }
     for ((method, name), row) in &last_rows {
@@ -51,12 +58,51 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     Ok(())
 }
 
+fn is_total(method: &str, name: &str) -> bool {
+    method.is_empty() && name == "Aggregated"
+}
+
+/// The rows of the total over time: what came on top since the row before.
+struct Course {
+    requests: Option<usize>,
+    failures: Option<usize>,
+    percentiles: Option<(usize, usize)>,
+    seen: (u64, u64),
+}
+
+impl Course {
+    fn of(table: &Table<'_>) -> Self {
+        Self {
+            requests: table.find(&["total request count"]),
+            failures: table.find(&["total failure count"]),
+            percentiles: table.find(&["50%"]).zip(table.find(&["95%"])),
+            seen: (0, 0),
+        }
+    }
+
+    /// For drawing only: a cell that is not a number leaves a hole.
+    fn note(&mut self, table: &Table<'_>, row: &Row, at_ms: i64, users: f64, timeline: &mut Timeline) {
+        timeline.users(at_ms, users);
+        let count = |at: Option<usize>| at.and_then(|at| table.count(row, at).ok());
+        if let (Some(requests), Some(failures)) = (count(self.requests), count(self.failures)) {
+            // After `--reset-stats` counting starts anew.
+            let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
+            let more = since(requests, self.seen.0);
+            timeline.count(at_ms, more, Some(since(failures, self.seen.1)).filter(|failures| *failures <= more));
+            self.seen = (requests, failures);
+        }
+        let value = |at| table.number(row, at).ok().flatten();
+        if let Some((p50, p95)) = self.percentiles.and_then(|(p50, p95)| value(p50).zip(value(p95))) {
+            timeline.window(at_ms, [p50, p95]);
+        }
+    }
+}
+
 /// The cumulative figures of an endpoint's last row.
 fn record(table: &Table<'_>, row: &Row, method: &str, name: &str, recorder: &mut Recorder) -> Result<(), ParseError> {
     let requests = table.count(row, table.need(&["total request count"])?)?;
     let failures = table.count(row, table.need(&["total failure count"])?)?;
-    let is_total = method.is_empty() && name == "Aggregated";
-    let draft = if is_total { recorder.total() } else { recorder.endpoint(Some(method), name) };
+    let draft = if is_total(method, name) { recorder.total() } else { recorder.endpoint(Some(method), name) };
     draft.requests(requests).failures(failures);
     let figures = [
         ("total median response time", Metric::LatencyP50),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::metric::{Measurement, Metric, Source};
 use super::recorder::add_endpoints;
+use super::timeline::Timeline;
 use super::{Endpoint, Notice, Run};
 
 /// How several runs belong together.
@@ -79,12 +80,21 @@ pub fn add(runs: &[Run]) -> Run {
     sum.complete = runs.iter().map(|run| run.complete).try_fold(true, |all, complete| Some(all && complete?));
     sum.files = runs.iter().flat_map(|run| run.files.iter().cloned()).collect();
     sum.files.sort_unstable();
+    sum.timeline = runs.iter().map(|run| run.timeline.clone()).reduce(add_timelines).flatten();
     sum.notices = runs.iter().flat_map(|run| run.notices.iter().cloned()).collect();
     let labels: BTreeSet<String> = runs.iter().flat_map(|run| &run.endpoints).map(Endpoint::label).collect();
     let parts = |label: &str| runs.iter().filter_map(|run| run.endpoint(label)).collect::<Vec<_>>();
     sum.endpoints = labels.iter().map(|label| add_endpoints(&parts(label), sum.duration_s)).collect();
     sum.total = Some(add_endpoints(&parts(super::TOTAL), sum.duration_s)).filter(|_| !labels.is_empty());
     sum
+}
+
+/// A shard that tells no times leaves a hole that nobody could see: then there is no timeline.
+fn add_timelines(sum: Option<Timeline>, shard: Option<Timeline>) -> Option<Timeline> {
+    sum.zip(shard).map(|(mut sum, shard)| {
+        sum.add_shard(&shard);
+        sum
+    })
 }
 
 /// One endpoint out of several of one run, measured over the same time. Like [`add`], and beside it all that is exact

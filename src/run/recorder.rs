@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::histogram::Histogram;
 use super::metric::{Measurement, Metric, PERCENTILES, Source};
+use super::timeline::Timeline;
 use super::{Endpoint, ErrorCount, Load, Notice, Run};
 
 /// Distinct endpoints kept by name; requests of further ones are counted together under [`OTHERS`].
@@ -38,6 +39,7 @@ pub struct Recorder {
     index: HashMap<(Option<String>, String), usize>,
     drafts: Vec<Draft>,
     total: Option<Draft>,
+    timeline: Timeline,
     notices: Vec<Notice>,
     step: Option<f64>,
     bad_rows: u64,
@@ -255,6 +257,11 @@ impl Recorder {
         self.total.get_or_insert_with(|| Draft { name: super::TOTAL.to_owned(), ..Draft::default() })
     }
 
+    /// What happened when, where the artifact tells.
+    pub fn timeline(&mut self) -> &mut Timeline {
+        &mut self.timeline
+    }
+
     /// Whether any endpoint or total was recorded.
     pub fn is_empty(&self) -> bool {
         self.drafts.is_empty() && self.total.is_none()
@@ -314,6 +321,7 @@ impl Recorder {
             environment: std::collections::BTreeMap::new(),
             endpoints,
             total,
+            timeline: Some(self.timeline).filter(Timeline::has_course),
             notices: self.notices,
         })
     }

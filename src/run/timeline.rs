@@ -1,0 +1,471 @@
+//! What happened when: a run cut into at most [`SLICES`] slices of equal time.
+//!
+//! A slice is a power of two of seconds wide and begins at a multiple of that, so the slices depend only on what happened,
+//! never on the order in which it was read or merged. Latencies fall into bins of 1/16 octave: a percentile is within 2.2 %,
+//! enough to draw and never judged.
+
+use std::collections::VecDeque;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Moment;
+
+/// Most slices; when time runs past the last one, slices become twice as wide.
+pub const SLICES: usize = 128;
+/// Bins per octave, as a power of two.
+const BITS: u32 = 4;
+/// Durations below 1024 ns share the first bins, and those of 2^41 ns (37 minutes) and more the last one.
+const SHORTEST: u32 = 10;
+const BINS: usize = (31 << BITS) + 1;
+/// Widest slice, as a power of two of seconds: 128 of them reach from 1970 to the year 9999.
+const WIDEST: u32 = 31;
+/// Times before 1970 or after the year 9999 are no times.
+const LATEST_MS: i64 = 253_402_300_799_999;
+/// Nanoseconds in the milliseconds that the model speaks.
+const NANOS: f64 = 1e6;
+
+/// A run over time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Wire", into = "Wire")]
+pub struct Timeline {
+    /// Width of a slice in seconds, as a power of two.
+    width: u32,
+    /// The first slice begins at this multiple of the width since the epoch.
+    first: i64,
+    slices: VecDeque<Slice>,
+}
+
+/// What happened in one slice of time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Slice {
+    /// Requests, failed ones included.
+    pub requests: u64,
+    /// Failed ones; `None` where the outcome of some is unknown.
+    pub failures: Option<u64>,
+    /// Most concurrent users.
+    pub users: Option<f64>,
+    /// p50 and p95 in ms of a sliding window that ends in this slice, where a tool gives nothing better.
+    window: Option<[f64; 2]>,
+    /// Requests per bin of latency.
+    bins: Vec<u32>,
+}
+
+impl Slice {
+    /// Median and 95th percentile in ms, where anything is known of latency.
+    pub fn percentiles(&self) -> Option<[f64; 2]> {
+        Some([self.quantile_ms(0.5)?, self.quantile_ms(0.95)?]).or(self.window)
+    }
+
+    fn quantile_ms(&self, level: f64) -> Option<f64> {
+        let count: u64 = self.bins.iter().map(|times| u64::from(*times)).sum();
+        let rank = ((level * count as f64 - 1e-9).ceil() as u64).max(1);
+        let mut seen = 0;
+        let bin = self.bins.iter().position(|times| {
+            seen += u64::from(*times);
+            seen >= rank
+        })?;
+        Some(middle_of(bin) / NANOS)
+    }
+
+    fn absorb(&mut self, later: &Self, users: fn(f64, f64) -> f64) {
+        // An empty slice knows nothing, so it has no say.
+        self.failures = match (self.requests, later.requests) {
+            (_, 0) => self.failures,
+            (0, _) => later.failures,
+            _ => self.failures.zip(later.failures).map(|(own, more)| own.saturating_add(more)),
+        };
+        self.requests = self.requests.saturating_add(later.requests);
+        self.users = match (self.users, later.users) {
+            (Some(own), Some(more)) => Some(users(own, more)),
+            (own, more) => own.or(more),
+        };
+        self.window = later.window.or(self.window);
+        if self.bins.len() < later.bins.len() {
+            self.bins.resize(later.bins.len(), 0);
+        }
+        for (own, more) in self.bins.iter_mut().zip(&later.bins) {
+            *own = own.saturating_add(*more);
+        }
+    }
+}
+
+impl Timeline {
+    /// One request at an instant (ms since the epoch): its latency in ns if it had one, whether it was fine if that is known.
+    pub fn add(&mut self, at_ms: i64, latency_ns: Option<u64>, ok: Option<bool>) {
+        let Some(slice) = self.slice_at(at_ms) else { return };
+        slice.failures = match (slice.requests, slice.failures, ok) {
+            (0, _, Some(ok)) => Some(u64::from(!ok)),
+            (_, Some(failures), Some(ok)) => Some(failures + u64::from(!ok)),
+            _ => None,
+        };
+        slice.requests += 1;
+        if let Some(nanos) = latency_ns {
+            let bin = bin_of(nanos);
+            if bin >= slice.bins.len() {
+                slice.bins.resize(bin + 1, 0);
+            }
+            if let Some(times) = slice.bins.get_mut(bin) {
+                *times = times.saturating_add(1);
+            }
+        }
+    }
+
+    /// Many requests at an instant (ms since the epoch), of which only counts are known.
+    pub fn count(&mut self, at_ms: i64, requests: u64, failures: Option<u64>) {
+        if let Some(slice) = self.slice_at(at_ms) {
+            slice.absorb(&Slice { requests, failures, ..Slice::default() }, f64::max);
+        }
+    }
+
+    /// So many concurrent users at an instant (ms since the epoch).
+    pub fn users(&mut self, at_ms: i64, users: f64) {
+        if users.is_finite()
+            && users >= 0.0
+            && let Some(slice) = self.slice_at(at_ms)
+        {
+            slice.users = Some(slice.users.unwrap_or(0.0).max(users));
+        }
+    }
+
+    /// p50 and p95 in ms of a window that ends at an instant (ms since the epoch), as a tool reports them.
+    pub fn window(&mut self, at_ms: i64, percentiles: [f64; 2]) {
+        if percentiles.iter().all(|value| value.is_finite() && *value >= 0.0)
+            && let Some(slice) = self.slice_at(at_ms)
+        {
+            slice.window = Some(percentiles);
+        }
+    }
+
+    /// Adds another part of the same run, read from the same artifact.
+    pub fn merge(&mut self, other: &Self) {
+        self.absorb(other, f64::max);
+    }
+
+    /// Adds a shard of the same run: its users come on top.
+    pub fn add_shard(&mut self, other: &Self) {
+        self.absorb(other, |own, more| own + more);
+    }
+
+    fn absorb(&mut self, other: &Self, users: fn(f64, f64) -> f64) {
+        while self.width < other.width {
+            self.widen();
+        }
+        for (at, slice) in (other.first..).zip(&other.slices) {
+            // Safe from overflow: both are bounded by `LATEST_MS`.
+            if let Some(own) = self.slice_at((at << other.width).saturating_mul(1_000)) {
+                own.absorb(slice, users);
+            }
+        }
+    }
+
+    /// Width of a slice in seconds.
+    pub fn width_s(&self) -> f64 {
+        f64::from(self.width).exp2()
+    }
+
+    /// In order of time, without holes.
+    pub fn slices(&self) -> impl ExactSizeIterator<Item = &Slice> {
+        self.slices.iter()
+    }
+
+    /// Whether it shows any course: two slices or more.
+    pub fn has_course(&self) -> bool {
+        self.slices.len() > 1
+    }
+
+    /// When the first slice begins.
+    pub fn start(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.first.checked_shl(self.width)?).ok().filter(|_| !self.slices.is_empty())
+    }
+
+    fn slice_at(&mut self, at_ms: i64) -> Option<&mut Slice> {
+        if !(0..=LATEST_MS).contains(&at_ms) {
+            return None;
+        }
+        let second = at_ms.div_euclid(1_000);
+        let index = (second >> self.width).wrapping_sub(self.first) as u64;
+        if index < self.slices.len() as u64 {
+            return self.slices.get_mut(index as usize);
+        }
+        self.reach(second);
+        self.slices.get_mut(((second >> self.width) - self.first) as usize)
+    }
+
+    /// Makes room for `second`, in wider slices if need be.
+    fn reach(&mut self, second: i64) {
+        if self.slices.is_empty() {
+            self.first = second >> self.width;
+        }
+        loop {
+            let (at, last) = (second >> self.width, self.first + self.slices.len().max(1) as i64 - 1);
+            let (from, to) = (self.first.min(at), last.max(at));
+            if to - from < SLICES as i64 || self.width >= WIDEST {
+                while self.first > from {
+                    self.slices.push_front(Slice::default());
+                    self.first -= 1;
+                }
+                self.slices.resize((to - from + 1) as usize, Slice::default());
+                return;
+            }
+            self.widen();
+        }
+    }
+
+    /// Makes slices twice as wide.
+    fn widen(&mut self) {
+        let first = self.first >> 1;
+        let mut wider: VecDeque<Slice> = VecDeque::with_capacity(self.slices.len() / 2 + 1);
+        for (at, slice) in (self.first..).zip(self.slices.drain(..)) {
+            match wider.get_mut(((at >> 1) - first) as usize) {
+                Some(known) => known.absorb(&slice, f64::max),
+                None => wider.push_back(slice),
+            }
+        }
+        self.slices = wider;
+        self.first = first;
+        self.width += 1;
+    }
+}
+
+fn bin_of(nanos: u64) -> usize {
+    let scaled = (nanos >> (SHORTEST - BITS)).max(1 << BITS);
+    let octave = scaled.ilog2() - BITS;
+    ((octave as usize) << BITS).saturating_add((scaled >> octave) as usize - (1 << BITS)).min(BINS - 1)
+}
+
+/// The middle of a bin in ns.
+fn middle_of(bin: usize) -> f64 {
+    let (octave, step) = (bin >> BITS, bin & ((1 << BITS) - 1));
+    ((1 << BITS) as f64 + step as f64 + 0.5) * (octave as f64 + f64::from(SHORTEST - BITS)).exp2()
+}
+
+/// A timeline as JSON.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Wire {
+    /// When the first slice begins.
+    #[schemars(with = "Moment")]
+    start: Timestamp,
+    /// Width of a slice in seconds: a power of two.
+    width_s: u32,
+    /// In order of time, without holes.
+    slices: Vec<WireSlice>,
+}
+
+/// One slice of a timeline.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct WireSlice {
+    /// Requests, failed ones included.
+    requests: u64,
+    /// Failed ones.
+    #[serde(default)]
+    failures: Option<u64>,
+    /// Most concurrent users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    users: Option<f64>,
+    /// Median latency in ms, within 2.2 %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    latency_p50: Option<f64>,
+    /// 95th percentile in ms, within 2.2 %.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    latency_p95: Option<f64>,
+    /// Requests per bin of latency; `loadgate merge` adds them exactly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bins: Option<String>,
+}
+
+impl JsonSchema for Timeline {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timeline".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Wire::json_schema(generator)
+    }
+}
+
+impl From<Timeline> for Wire {
+    fn from(timeline: Timeline) -> Self {
+        Self {
+            start: timeline.start().unwrap_or_default(),
+            width_s: 1 << timeline.width,
+            slices: timeline.slices.iter().map(WireSlice::from).collect(),
+        }
+    }
+}
+
+impl From<&Slice> for WireSlice {
+    fn from(slice: &Slice) -> Self {
+        let percentiles = slice.percentiles().map(|both| both.map(|value| (value * 1e3).round() / 1e3));
+        // Pairs of (bins skipped, count), each a byte and, from 255 on, four more.
+        let mut bytes = Vec::new();
+        let mut put = |number: u32| match u8::try_from(number) {
+            Ok(byte @ 0..=254) => bytes.push(byte),
+            _ => {
+                bytes.push(255);
+                bytes.extend(number.to_le_bytes());
+            }
+        };
+        let mut next = 0;
+        for (bin, &times) in (0_u32..).zip(&slice.bins).filter(|(_, times)| **times > 0) {
+            put(bin - next);
+            put(times);
+            next = bin + 1;
+        }
+        Self {
+            requests: slice.requests,
+            failures: slice.failures,
+            users: slice.users,
+            latency_p50: percentiles.map(|[p50, _]| p50),
+            latency_p95: percentiles.map(|[_, p95]| p95),
+            bins: (!bytes.is_empty()).then(|| BASE64.encode(bytes)),
+        }
+    }
+}
+
+impl TryFrom<Wire> for Timeline {
+    type Error = &'static str;
+
+    fn try_from(wire: Wire) -> Result<Self, &'static str> {
+        let width = wire.width_s.checked_ilog2().filter(|_| wire.width_s.is_power_of_two());
+        let width = width.ok_or("a timeline's width is a power of two of seconds")?;
+        if wire.slices.len() > SLICES {
+            return Err("a timeline has at most 128 slices");
+        }
+        let slices: Option<VecDeque<Slice>> = wire.slices.into_iter().map(WireSlice::read).collect();
+        Ok(Self {
+            width,
+            first: wire.start.as_second() >> width,
+            slices: slices.ok_or("a timeline's bins are not what loadgate wrote")?,
+        })
+    }
+}
+
+impl WireSlice {
+    fn read(self) -> Option<Slice> {
+        let mut bins = Vec::new();
+        if let Some(text) = &self.bins {
+            let bytes = BASE64.decode(text).ok()?;
+            let mut rest = bytes.into_iter();
+            let mut next = 0_usize;
+            while let Some(skipped) = take(&mut rest) {
+                let bin = next.checked_add(skipped? as usize).filter(|bin| *bin < BINS)?;
+                bins.resize(bin, 0);
+                bins.push(take(&mut rest)??);
+                next = bin + 1;
+            }
+        }
+        let sound = |value: Option<f64>| value.filter(|value| value.is_finite() && *value >= 0.0);
+        Some(Slice {
+            requests: self.requests,
+            failures: self.failures.filter(|failures| *failures <= self.requests),
+            users: sound(self.users),
+            window: sound(self.latency_p50).zip(sound(self.latency_p95)).filter(|_| bins.is_empty()).map(Into::into),
+            bins,
+        })
+    }
+}
+
+/// The next number; `None` at the end, `Some(None)` if it is cut.
+fn take(rest: &mut impl Iterator<Item = u8>) -> Option<Option<u32>> {
+    let byte = rest.next()?;
+    if byte < 255 {
+        return Some(Some(u32::from(byte)));
+    }
+    let mut number = [0; 4];
+    for slot in &mut number {
+        match rest.next() {
+            Some(byte) => *slot = byte,
+            None => return Some(None),
+        }
+    }
+    Some(Some(u32::from_le_bytes(number)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const START_MS: i64 = 1_767_492_000_000;
+
+    #[test]
+    fn a_long_run_has_wider_slices_and_loses_no_request() {
+        let mut timeline = Timeline::default();
+        for second in 0..1_000 {
+            timeline.add(START_MS + second * 1_000, Some(5_000_000), Some(second % 10 != 0));
+        }
+        assert_eq!((timeline.width_s(), timeline.slices().len()), (8.0, 125));
+        assert_eq!(timeline.slices().map(|slice| slice.requests).sum::<u64>(), 1_000);
+        assert_eq!(timeline.slices().map(|slice| slice.failures.unwrap()).sum::<u64>(), 100);
+        let [p50, p95] = timeline.slices().next().unwrap().percentiles().unwrap();
+        assert!((p50 / 5.0 - 1.0).abs() < 0.03 && p50 == p95, "{p50}");
+    }
+
+    #[test]
+    fn bins_are_narrow_and_in_order() {
+        for nanos in (10..41).flat_map(|bit| [1_u64 << bit, (1 << bit) + (1 << bit) / 3]) {
+            let middle = middle_of(bin_of(nanos));
+            assert!((middle / nanos as f64 - 1.0).abs() < 0.032, "{nanos} shown as {middle}");
+            assert!(bin_of(nanos) <= bin_of(nanos + nanos / 50));
+        }
+        assert_eq!((bin_of(0), bin_of(u64::MAX)), (0, BINS - 1));
+    }
+
+    #[test]
+    fn strange_times_do_no_harm() {
+        let mut timeline = Timeline::default();
+        for at in [i64::MIN, -LATEST_MS, 0, START_MS, LATEST_MS, i64::MAX] {
+            timeline.add(at, Some(1), None);
+            timeline.users(at, f64::NAN);
+        }
+        assert!(timeline.slices().len() <= SLICES);
+        assert_eq!(timeline.slices().map(|slice| slice.requests).sum::<u64>(), 3);
+        let wire = serde_json::to_string(&timeline).unwrap();
+        assert_eq!(serde_json::from_str::<Timeline>(&wire).unwrap().slices().len(), timeline.slices().len());
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_grouping_do_not_matter(
+            mut requests in prop::collection::vec((0_i64..5_000, 0_u64..1 << 36, any::<bool>()), 0..200), cut in 0_usize..200,
+        ) {
+            let of = |requests: &[(i64, u64, bool)]| {
+                let mut timeline = Timeline::default();
+                for (second, nanos, ok) in requests {
+                    timeline.add(START_MS + second * 1_000, Some(*nanos), Some(*ok));
+                }
+                timeline
+            };
+            let whole = of(&requests);
+            let cut = cut.min(requests.len());
+            let (mut left, right) = (of(&requests[..cut]), of(&requests[cut..]));
+            left.merge(&right);
+            let trimmed = |timeline: &Timeline| -> Vec<Slice> {
+                timeline.slices().map(|slice| {
+                    let used = slice.bins.iter().rposition(|times| *times > 0).map_or(0, |last| last + 1);
+                    Slice { bins: slice.bins[..used].to_vec(), ..slice.clone() }
+                }).collect()
+            };
+            prop_assert_eq!(trimmed(&left), trimmed(&whole));
+            prop_assert_eq!(left.width_s(), whole.width_s());
+            let text = serde_json::to_string(&whole).unwrap();
+            if !requests.is_empty() {
+                prop_assert_eq!(&serde_json::to_string(&serde_json::from_str::<Timeline>(&text).unwrap()).unwrap(), &text);
+            }
+            requests.reverse();
+            prop_assert_eq!(serde_json::to_string(&of(&requests)).unwrap(), text);
+        }
+
+        #[test]
+        fn foreign_bins_are_refused_not_fatal(text in "[A-Za-z0-9+/]{0,60}") {
+            let wire = format!(r#"{{"start":"2026-01-04T02:00:00Z","width_s":1,"slices":[{{"requests":1,"bins":"{text}"}}]}}"#);
+            if let Ok(timeline) = serde_json::from_str::<Timeline>(&wire) {
+                let _ = timeline.slices().next().unwrap().percentiles();
+            }
+        }
+    }
+}
