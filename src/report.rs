@@ -1,22 +1,34 @@
 //! The one view model: all that a template, a JSON reader, a comment or an issue may show (SPEC section 6).
 //!
-//! Flat, ordered, serialisable. Every number is there twice: raw for programs, and as text for people in `text`.
+//! Flat, ordered, serialisable. Every number is there twice: raw for programs, and as text for people in `text`. [`compose`]
+//! makes it, [`render`] and the others show it. All text in it may come from outside: [`escape`] makes it harmless.
+
+pub mod compose;
+pub mod csv;
+pub mod escape;
+pub mod junit;
+pub mod render;
+pub mod templates;
+pub mod text;
+mod words;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::run::metric::{Metric, Unit};
-use crate::run::{Notice, Run};
+use crate::run::{Moment, Notice, Run};
 use crate::verdict::{Outcome, Status};
 
 /// The schema name of report JSON.
 pub const SCHEMA: &str = "loadgate.report/1";
 
 /// The result of one `check`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: String,
@@ -43,7 +55,7 @@ pub struct Report {
 }
 
 /// How many rows there are of each kind. `judged` = passed + failed + warned + inconclusive + improved + accepted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Rows that a rule covers and both sides measured.
     pub judged: usize,
@@ -68,7 +80,7 @@ pub struct Counts {
 }
 
 /// One suite's part of the report.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SuiteReport {
     /// The suite.
     pub name: String,
@@ -88,6 +100,9 @@ pub struct SuiteReport {
     pub counts: Counts,
     /// Worst first: blocking, worse, can't tell, better, new, gone, the rest; within that, furthest past its limit first.
     pub rows: Vec<Row>,
+    /// Every endpoint of the run in a few words, by name.
+    #[serde(default)]
+    pub endpoints: Vec<EndpointSummary>,
     /// About this suite.
     pub notices: Vec<Notice>,
     /// Sentences made from the figures, for templates.
@@ -96,25 +111,29 @@ pub struct SuiteReport {
 }
 
 /// What a suite was compared with, or why with nothing.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BaselineFacts {
     /// The baseline file, as the user would write it.
     pub path: String,
     /// How many runs were compared with.
     pub runs: usize,
     /// When the newest of them ran.
+    #[schemars(with = "Option<Moment>")]
     pub newest: Option<Timestamp>,
     /// How old that is, in days.
     pub age_days: Option<i64>,
     /// The commit of the newest run.
     #[serde(default)]
     pub commit: Option<String>,
+    /// Its branch or tag.
+    #[serde(rename = "ref", default)]
+    pub git_ref: Option<String>,
     /// Why there is none, or why fewer were used than there are.
     pub reason: Option<String>,
 }
 
 /// One endpoint x metric, or a whole endpoint that is new or missing (then `metric` is absent).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
     /// As shown and matched: `POST /checkout`.
     pub endpoint: String,
@@ -148,7 +167,7 @@ pub struct Row {
 }
 
 /// The rule behind a row, raw.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RuleFacts {
     /// The glob it speaks about; `None` is every endpoint.
     #[serde(default)]
@@ -174,7 +193,7 @@ pub struct RuleFacts {
 }
 
 /// Raw evidence figures, `None` where undefined (STATISTICS section 12).
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// Chance of a change at least this bad if nothing changed.
     pub p_value: Option<f64>,
@@ -193,8 +212,10 @@ pub struct Evidence {
 }
 
 /// The words of a row.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RowText {
+    /// `❌`, `⚠️`, `❔`, `⚡`, …; empty where nothing changed. A word always stands beside it: `mark`.
+    pub symbol: String,
     /// `slower`, `more errors`, `can't tell`, …
     pub mark: String,
     /// `p95`
@@ -205,36 +226,148 @@ pub struct RowText {
     pub current: String,
     /// `412 → 538 ms`
     pub both: String,
-    /// `+31 % (+126 ms)`
+    /// `+31 % (+126 ms)`, where it cannot be told `+17 % (−3 to +38)`
     pub change: String,
-    /// `+10 %`
+    /// `+31 %`, of rates `+1.3 points`
+    pub size: String,
+    /// `+22 to +40 %`: what is plausible; empty where unknown.
+    pub range: String,
+    /// `+10 %`, `at most 800 ms`
     pub limit: String,
 }
 
+/// One endpoint of the run, for a table of all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EndpointSummary {
+    /// As shown and matched.
+    pub endpoint: String,
+    /// The worst of its rows; `info` where no rule judged it.
+    pub status: Status,
+    /// The words.
+    pub text: EndpointText,
+}
+
+/// The words of an endpoint; `–` where unknown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EndpointText {
+    /// `18 204`
+    pub requests: String,
+    /// `21 ms`
+    pub p50: String,
+    /// `48 ms`
+    pub p95: String,
+    /// `90 ms`
+    pub p99: String,
+    /// `0.1 %`
+    pub errors: String,
+}
+
 /// The words of a suite.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SuiteText {
+    /// `❌`, `✅`, …
+    pub mark: String,
     /// `2 of 14 endpoints are worse than allowed`
     pub heading: String,
-    /// One sentence about the worst row, or about there being none.
-    pub lead: String,
+    /// A sentence or two about the worst row, or about there being none.
+    pub lead: Phrase,
     /// `2 worse · 1 can't tell · 10 the same`
     pub counts: String,
-    /// What it was compared with.
-    pub compared: String,
+    /// `compared with main at 4f1c2ab, 3 runs`
+    pub compared: Phrase,
+    /// Why the comparison itself is doubtful: another load, other machines. Empty where it is not.
+    pub doubt: String,
+    /// What to do; empty where nothing has to be done.
+    pub next: Phrase,
+    /// Entries for `accepted:` of the config that would let the failing rows pass, as YAML; empty without such rows.
+    pub accept: String,
+    /// Title of the table of endpoints that did not change: `10 endpoints stayed the same`.
+    pub same: String,
+    /// `Locust 2.47.0 · 1 user · 2:00 · 31 480 requests`
+    pub measured: String,
+    /// `3 baseline runs from 2026-11-08 to 2026-11-22`
+    pub baseline: String,
 }
 
 /// The words of the report.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReportText {
     /// `❌`, `✅`, …
     pub mark: String,
     /// The suites' headings as one.
     pub heading: String,
+    /// The suites' doubts as one.
+    pub doubt: String,
+}
+
+/// Words with the little structure that each kind of page marks up in its own way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Phrase(pub Vec<Part>);
+
+/// A part of a [`Phrase`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Part {
+    /// The words.
+    pub text: String,
+    /// How they stand out.
+    #[serde(default)]
+    pub style: Style,
+}
+
+/// How a part of a phrase stands out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Style {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// A name or a command.
+    Code,
+    /// The figure to see first.
+    Strong,
+}
+
+impl Phrase {
+    /// The phrase with plain words at its end.
+    #[must_use]
+    pub fn plain(self, text: impl Into<String>) -> Self {
+        self.with(text.into(), Style::Plain)
+    }
+
+    /// The phrase with a name or a command at its end.
+    #[must_use]
+    pub fn code(self, text: impl Into<String>) -> Self {
+        self.with(text.into(), Style::Code)
+    }
+
+    /// The phrase with words that stand out at its end.
+    #[must_use]
+    pub fn strong(self, text: impl Into<String>) -> Self {
+        self.with(text.into(), Style::Strong)
+    }
+
+    fn with(mut self, text: String, style: Style) -> Self {
+        if !text.is_empty() {
+            self.0.push(Part { text, style });
+        }
+        self
+    }
+
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Phrase {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| out.write_str(&part.text))
+    }
 }
 
 /// Where the report was made, for links and footers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Origin {
     /// `owner/name`.
     pub repository: String,
@@ -256,11 +389,12 @@ pub const ISSUE_CHARS: usize = 40_000;
 /// What the issue of one suite tells, beside the report: the rows over time, and since when.
 ///
 /// All text in it comes from artifacts or from GitHub and is escaped where it is rendered.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IssueView {
     /// How things stand.
     pub state: IssueState,
     /// Day of the first bad workflow run of this episode.
+    #[schemars(with = "Option<Day>")]
     pub since: Option<Date>,
     /// Bad workflow runs so far.
     pub bad_runs: u32,
@@ -287,7 +421,7 @@ pub struct IssueView {
 }
 
 /// How an issue stands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IssueState {
     /// Rows fail.
@@ -300,7 +434,7 @@ pub enum IssueState {
 }
 
 /// One endpoint x metric in an issue.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IssueRow {
     /// Whether it fails now, as far as is known.
     pub failing: bool,
@@ -315,26 +449,29 @@ pub struct IssueRow {
     /// `+31 % (+126 ms)`, likewise.
     pub change: String,
     /// Day on which it began to fail.
+    #[schemars(with = "Option<Day>")]
     pub since: Option<Date>,
     /// Workflow runs that saw it fail.
     pub runs: u32,
 }
 
 /// A commit to link to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CommitLink {
     /// The whole id.
     pub sha: String,
     /// Its first seven characters.
     pub short: String,
     /// Day of the workflow run that saw it.
+    #[schemars(with = "Option<Day>")]
     pub day: Option<Date>,
 }
 
 /// One line of an issue's timeline: what one workflow run saw.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IssueEvent {
     /// When.
+    #[schemars(with = "Option<Day>")]
     pub day: Option<Date>,
     /// What.
     pub what: IssueStep,
@@ -347,7 +484,7 @@ pub struct IssueEvent {
 }
 
 /// What a workflow run did to an issue.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IssueStep {
     /// Bad, but the issue was not open yet.
@@ -369,4 +506,21 @@ pub enum IssueStep {
     Recovered,
     /// The run could not tell, or did not measure the same.
     Unclear,
+}
+
+/// How a day is described in a JSON Schema.
+enum Day {}
+
+impl JsonSchema for Day {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Day".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "date" })
+    }
 }

@@ -4,6 +4,7 @@
 //! ratio 0..1, throughput is per second. Unknown is `None` or an absent metric, never zero.
 
 pub mod combine;
+pub mod display;
 pub mod histogram;
 pub mod metric;
 pub mod recorder;

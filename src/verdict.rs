@@ -13,6 +13,7 @@ mod settle;
 mod words;
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Comparison;
@@ -21,8 +22,10 @@ use crate::policy::{Acceptance, Blocking, FailOn, Policy, Presence, Rule};
 use crate::run::Notice;
 use crate::run::metric::{Metric, Unit};
 
+pub(crate) use decide::DEPTH;
+
 /// What is said of one row (endpoint x metric, or a whole endpoint).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// A rule is broken.
@@ -48,7 +51,7 @@ pub enum Status {
 }
 
 /// What is said of a suite, and of all suites together. The order is that of severity, worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// A rule is broken.

@@ -11,7 +11,7 @@ use super::row::{Counts, Facts, Level, Rate, Row};
 use super::{Decided, Status};
 
 /// So many baseline runs, and evidence decides (SPEC section 5).
-pub(super) const DEPTH: usize = 3;
+pub(crate) const DEPTH: usize = 3;
 /// A raw p-value that is worth a warning.
 pub(super) const RAW: f64 = 0.01;
 /// What the history has to say before the other endpoints of the run are listened to.

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use crate::compare::Comparison;
 use crate::policy::Policy;
-use crate::run::Notice;
+use crate::run::{Notice, display};
 
 use super::evidence::CommonShift;
 use super::{Finding, Status, words};
@@ -44,7 +44,7 @@ pub(super) fn notices(
 }
 
 fn common_shift(shift: CommonShift) -> String {
-    let moved = format!("all endpoints moved together ({})", words::percent(shift.size.exp_m1()));
+    let moved = format!("all endpoints moved together ({})", display::percent(shift.size.exp_m1()));
     if shift.trusted {
         format!("{moved}: the whole service is slower, or everything under it is")
     } else {

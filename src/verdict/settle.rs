@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use crate::compare::stats::proportion::{failures_needed, newcombe};
 use crate::compare::stats::{Noise, detectable_shift, rounding_variance};
+use crate::run::display::{count, plural};
 
 use super::decide::{RAW, evidence_limit};
 use super::row::{Counts, Facts, Level, Rate, Row};
-use super::words::{count, plural, signed_size};
+use super::words::signed_size;
 
 /// More repeats than this nobody makes to settle one row.
 const MOST_REPEATS: usize = 10;

@@ -8,17 +8,13 @@ use jiff::civil::Date;
 
 use crate::compare::pair::Count;
 use crate::policy::{Acceptance, FromZero, Limit, Rule};
+use crate::run::display::{NARROW, bare_percent, bare_points, count, percent, plain, plural, points, value};
 use crate::run::metric::{Direction, Metric, Unit};
 
 use super::decide::{By, DEPTH, Decision, Unlike, evidence_limit, from_zero, over_limit};
 use super::row::{Counts, Facts, Level, Rate, Row};
 use super::settle;
 use super::{Shift, Status};
-
-/// Stands before `%` and between groups of three digits, so that a line never breaks there (U+202F).
-const NARROW: char = '\u{202f}';
-/// As wide as the plus sign.
-const MINUS: char = '\u{2212}';
 
 /// Size, likely range, limit, and what would settle it. `figures` are those of [`figures`].
 pub(super) fn why(
@@ -299,57 +295,6 @@ fn limit(limit: Limit, metric: &Metric) -> String {
     }
 }
 
-/// `412 ms`, `0.33 %`, `35/s`
-fn value(value: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Milliseconds => format!("{} ms", plain(value)),
-        Unit::Ratio => format!("{}{NARROW}%", plain(value * 100.0)),
-        Unit::PerSecond => format!("{}/s", plain(value)),
-        Unit::Number => plain(value),
-    }
-}
-
-/// Three significant digits without idle zeros.
-fn plain(value: f64) -> String {
-    let size = value.abs();
-    if size >= 1000.0 {
-        return count(value.round() as u64);
-    }
-    let decimals = if size == 0.0 { 0 } else { (2 - size.log10().floor() as i32).clamp(0, 6) as usize };
-    let text = format!("{value:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
-/// A signed share in percent: `+31 %`, `−4.2 %`.
-pub(super) fn percent(ratio: f64) -> String {
-    format!("{}{NARROW}%", bare_percent(ratio))
-}
-
-fn bare_percent(ratio: f64) -> String {
-    signed(ratio, &two_digits(ratio.abs() * 100.0))
-}
-
-/// A signed difference of rates: `+0.67 points`.
-fn points(difference: f64) -> String {
-    format!("{} points", bare_points(difference))
-}
-
-fn bare_points(difference: f64) -> String {
-    signed(difference, &format!("{:.2}", difference.abs() * 100.0))
-}
-
-fn two_digits(value: f64) -> String {
-    if value < 9.95 { format!("{value:.1}").trim_end_matches(".0").to_owned() } else { count(value.round() as u64) }
-}
-
-fn signed(value: f64, digits: &str) -> String {
-    // What rounds to nothing has no sign.
-    if digits.chars().all(|digit| matches!(digit, '0' | '.')) {
-        return digits.to_owned();
-    }
-    format!("{}{digits}", if value < 0.0 { MINUS } else { '+' })
-}
-
 /// `88 %`, never 0 or 100: nothing is that sure.
 fn share(chance: f64) -> String {
     let percent = (chance * 100.0).round().clamp(1.0, 99.0);
@@ -363,24 +308,6 @@ fn p_value(p: f64) -> String {
     }
     let decimals = (1 - p.log10().floor() as i32).clamp(2, 5) as usize;
     format!("p = {}", format!("{p:.decimals$}").trim_end_matches('0').trim_end_matches('.'))
-}
-
-/// `1 500`
-pub(super) fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(NARROW);
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `1 baseline run`, `3 baseline runs`
-pub(super) fn plural(number: usize, noun: &str) -> String {
-    format!("{} {noun}{}", count(number as u64), if number == 1 { "" } else { "s" })
 }
 
 impl Level {

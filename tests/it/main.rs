@@ -14,6 +14,7 @@ mod formats;
 mod gate;
 mod hostile;
 mod house;
+mod reports;
 mod schema;
 mod seed;
 mod simulate;

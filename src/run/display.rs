@@ -1,0 +1,163 @@
+//! How people read numbers: three significant digits, one unit a row, a true minus, nothing that breaks before its unit.
+
+use super::metric::Unit;
+
+/// Stands before `%` and between groups of three digits, so that a line never breaks there (U+202F).
+pub const NARROW: char = '\u{202f}';
+/// As wide as the plus sign.
+pub const MINUS: char = '\u{2212}';
+
+/// Latencies from here on are shown in seconds; in ms.
+const SECONDS_FROM: f64 = 10_000.0;
+
+/// `412 ms`, `12.3 s`, `0.33 %`, `35/s`
+pub fn value(value: f64, unit: Unit) -> String {
+    Scale::of(unit, value).text(value)
+}
+
+/// The unit in which a row's numbers are shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    factor: f64,
+    suffix: &'static str,
+}
+
+impl Scale {
+    /// The scale for numbers of which `largest` is the largest.
+    pub fn of(unit: Unit, largest: f64) -> Self {
+        let (factor, suffix) = match unit {
+            Unit::Milliseconds if largest.abs() >= SECONDS_FROM => (1e-3, " s"),
+            Unit::Milliseconds => (1.0, " ms"),
+            Unit::Ratio => (100.0, "\u{202f}%"),
+            Unit::PerSecond => (1.0, "/s"),
+            Unit::Number => (1.0, ""),
+        };
+        Self { factor, suffix }
+    }
+
+    /// The value with its unit.
+    pub fn text(self, value: f64) -> String {
+        self.bare(value) + self.suffix
+    }
+
+    /// The value without its unit.
+    pub fn bare(self, value: f64) -> String {
+        plain(value * self.factor)
+    }
+
+    /// A difference with sign and unit; of rates in points.
+    pub fn difference(self, unit: Unit, value: f64) -> String {
+        match unit {
+            Unit::Ratio => points(value),
+            _ => signed(value, &plain((value * self.factor).abs())) + self.suffix,
+        }
+    }
+}
+
+/// Three significant digits without idle zeros.
+pub fn plain(value: f64) -> String {
+    let size = value.abs();
+    if size >= 999.5 {
+        let minus = if value < 0.0 { "\u{2212}" } else { "" };
+        return format!("{minus}{}", count(size.round() as u64));
+    }
+    let decimals = if size == 0.0 { 0 } else { (2 - size.log10().floor() as i32).clamp(0, 6) as usize };
+    let text = format!("{value:.decimals$}").replace('-', "\u{2212}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// A signed share in percent: `+31 %`, `−4.2 %`.
+pub fn percent(ratio: f64) -> String {
+    format!("{}{NARROW}%", bare_percent(ratio))
+}
+
+/// [`percent`] without its sign for percent: `+31`.
+pub fn bare_percent(ratio: f64) -> String {
+    signed(ratio, &two_digits(ratio.abs() * 100.0))
+}
+
+/// A signed difference of rates: `+0.67 points`.
+pub fn points(difference: f64) -> String {
+    format!("{} points", bare_points(difference))
+}
+
+/// [`points`] without the word.
+pub fn bare_points(difference: f64) -> String {
+    signed(difference, &format!("{:.2}", difference.abs() * 100.0))
+}
+
+fn two_digits(value: f64) -> String {
+    if value < 9.95 { format!("{value:.1}").trim_end_matches(".0").to_owned() } else { count(value.round() as u64) }
+}
+
+fn signed(value: f64, digits: &str) -> String {
+    // What rounds to nothing has no sign.
+    if digits.chars().all(|digit| matches!(digit, '0' | '.')) {
+        return digits.to_owned();
+    }
+    format!("{}{digits}", if value < 0.0 { MINUS } else { '+' })
+}
+
+/// `1 500`
+pub fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(NARROW);
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 baseline run`, `3 baseline runs`
+pub fn plural(number: usize, noun: &str) -> String {
+    format!("{} {noun}{}", count(number as u64), if number == 1 { "" } else { "s" })
+}
+
+/// `45 s`, `2:00`, `1:02:03`: how long something took.
+pub fn duration(seconds: f64) -> String {
+    if seconds < 59.5 {
+        return format!("{} s", plain(seconds));
+    }
+    let whole = seconds.round() as u64;
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits() {
+        for (value, text) in [
+            (0.0, "0"),
+            (412.0, "412"),
+            (0.123_45, "0.123"),
+            (9.996, "10"),
+            (999.6, "1\u{202f}000"),
+            (1_040.2, "1\u{202f}040"),
+            (-1_040.2, "\u{2212}1\u{202f}040"),
+            (-0.5, "\u{2212}0.5"),
+        ] {
+            assert_eq!(plain(value), text);
+        }
+    }
+
+    #[test]
+    fn one_unit_a_row() {
+        let scale = Scale::of(Unit::Milliseconds, 12_345.0);
+        assert_eq!((scale.bare(9_000.0), scale.text(12_345.0)), ("9".to_owned(), "12.3 s".to_owned()));
+        assert_eq!(scale.difference(Unit::Milliseconds, -3_340.0), "\u{2212}3.34 s");
+        assert_eq!(Scale::of(Unit::Ratio, 0.1).difference(Unit::Ratio, 0.0134), "+1.34 points");
+        assert_eq!(value(538.0, Unit::Milliseconds), "538 ms");
+    }
+
+    #[test]
+    fn durations() {
+        let shown = [0.5, 45.0, 59.7, 120.0, 3_723.4].map(duration);
+        assert_eq!(shown, ["0.5 s", "45 s", "1:00", "2:00", "1:02:03"]);
+    }
+}
