@@ -56,7 +56,9 @@ pub struct Frame {
 pub fn compose(suites: &[SuiteInput<'_>], frame: &Frame) -> Report {
     let suites: Vec<SuiteReport> = suites.iter().map(|input| suite(input, frame.now)).collect();
     let mut counts = Counts::default();
-    suites.iter().for_each(|suite| counts.add(&suite.counts));
+    for suite in &suites {
+        counts.add(&suite.counts);
+    }
     let mut report = Report {
         schema: SCHEMA.to_owned(),
         verdict: suites.iter().map(|suite| suite.verdict).min().unwrap_or(Outcome::NoBaseline),
@@ -78,7 +80,9 @@ fn suite(input: &SuiteInput<'_>, now: Timestamp) -> SuiteReport {
     findings.sort_by(|a, b| order(policy, a, b));
     let rows: Vec<Row> = findings.iter().map(|finding| row(policy, finding)).collect();
     let mut counts = Counts::default();
-    rows.iter().for_each(|row| counts.count(row.status));
+    for row in &rows {
+        counts.count(row.status);
+    }
     let mut suite = SuiteReport {
         name: input.name.to_owned(),
         verdict: input.verdict.outcome,

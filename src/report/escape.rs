@@ -99,10 +99,9 @@ fn linked(out: &str, next: char) -> bool {
         tail.is_some_and(|tail| tail.eq_ignore_ascii_case(word))
     };
     match next {
-        '/' => ends(":"),
         '.' => ends("www"),
         '0'..='9' => ends("#") || ends("gh-") || ends("@"),
-        '+' | '-' => ends(":"),
+        '/' | '+' | '-' => ends(":"),
         _ if next.is_alphabetic() || next == '_' => ends("@") || ends(":"),
         _ => false,
     }

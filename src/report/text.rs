@@ -52,7 +52,8 @@ fn suite(out: &mut Vec<String>, suite: &SuiteReport, width: usize, all: bool) {
     if left > 0 {
         out.push(format!("{} more in report.json", plural(left, "row")));
     }
-    let unsure: Vec<String> = rows.iter().filter(|row| row.status == Status::Inconclusive).take(3).map(why).collect();
+    let unsure: Vec<String> =
+        rows.iter().filter(|row| row.status == Status::Inconclusive).take(3).map(|row| why(row)).collect();
     if !unsure.is_empty() {
         out.push(String::new());
         out.extend(unsure);
@@ -95,7 +96,7 @@ fn lines(rows: &[&Row], width: usize) -> Vec<String> {
     table.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
-fn why(row: &&Row) -> String {
+fn why(row: &Row) -> String {
     let metric = if row.text.metric.is_empty() { String::new() } else { format!(" {}", row.text.metric) };
     escape::terminal(&format!("{}{metric}: {}", escape::cut(&row.endpoint, escape::NAME), row.why))
 }
