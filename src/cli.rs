@@ -90,18 +90,48 @@ pub enum Command {
     /// Takes a report.json that `check` wrote, or results, which are judged first. Exits with the report's exit code.
     Publish(Box<Publish>),
     /// Show what was recognised in files and what is in them
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
+  loadgate inspect results/
   loadgate inspect --format json results/*.csv")]
     Inspect(Inspect),
-    /// The committed baseline: add to it, show it, take over an older one
+    /// The committed baseline: add to it, show it, compare its runs, accept a new level
     #[command(subcommand)]
     Baseline(BaselineCommand),
+    /// Write the artifacts of a load test that nobody had to run
+    #[command(after_help = "Example:
+  loadgate simulate --seed 1 --degrade 'api_gateway:latency*1.3' -o load-results")]
+    Simulate(Simulate),
+    /// Propose limits from several runs of one build
+    #[command(after_help = "Example:
+  loadgate calibrate run1/ run2/ run3/ >> .github/loadgate.yml")]
+    Calibrate {
+        /// The runs: files, folders or globs
+        #[arg(value_name = "FILES", required = true)]
+        files: Vec<String>,
+    },
+    /// Write a config and a workflow for the load tests of this repository
+    Init(Init),
+    /// Look at everything a load-test gate needs, and say what is missing
+    Doctor(Doctor),
     /// List the formats that are recognised
     Formats(Formats),
+    /// Print the JSON Schema of a file
+    Schema {
+        /// Which file
+        kind: crate::schema::Kind,
+    },
     /// Print a completion script for a shell
+    #[command(after_help = "Example:
+  loadgate completions bash > ~/.local/share/bash-completion/completions/loadgate")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Write manual pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder
+        folder: PathBuf,
     },
 }
 
@@ -294,38 +324,58 @@ pub enum BaselineCommand {
     #[command(after_help = "Example, on the default branch after a good run:
   loadgate baseline add load-results/ && git add .loadgate && git commit -m 'Record baseline run'")]
     Add(BaselineAdd),
-    /// Show the runs and how far they differ
+    /// Show the runs, how far they differ, and what size of regression the gate can see today
     Show(BaselineShow),
+    /// Compare two of its runs
+    #[command(after_help = "Examples:
+  loadgate baseline diff                     the newest run with the one before
+  loadgate baseline diff 20261101 20261108   two runs, named by the beginning of their ids")]
+    Diff(BaselineDiff),
     /// Start a baseline from an older file: service -> figures JSON, or any results
     Import(BaselineImport),
+    /// Accept the figures of a run as a new level: earlier runs are not compared with any more
+    #[command(after_help = "Examples:
+  loadgate baseline accept --endpoint 'POST /checkout' --metric latency_p95 load-results/
+  loadgate baseline accept --run 20261108 --endpoint 'POST /checkout'")]
+    Accept(BaselineAccept),
+    /// Take one run out
+    Remove(BaselineRemove),
 }
 
 /// Where the baseline is.
 #[derive(Debug, Clone, Args)]
 pub struct BaselineFile {
-    /// Baseline file [default: .loadgate/baselines/<suite>.json]
+    /// Baseline file [default: as the config says, else .loadgate/baselines/<suite>.json]
     #[arg(long, value_name = "FILE", env = "LOADGATE_BASELINE")]
     pub baseline: Option<String>,
 }
 
-/// `loadgate baseline add`
+/// What is known of a run beside its results.
 #[derive(Debug, Clone, Args)]
-pub struct BaselineAdd {
-    /// Results of one run: files, folders or globs
-    #[arg(value_name = "FILES")]
-    pub files: Vec<String>,
-    /// Where it is.
-    #[command(flatten)]
-    pub file: BaselineFile,
+pub struct RunOrigin {
     /// The commit that was tested [default: from GitHub's environment, then git]
     #[arg(long, value_name = "SHA")]
     pub commit: Option<String>,
     /// The branch or tag that was tested [default: from GitHub's environment, then git]
     #[arg(long = "ref", value_name = "REF")]
     pub git_ref: Option<String>,
-    /// When the load test ran [default: as the results say]
+    /// When the load test ran [default: as the results say, else now]
     #[arg(long, value_name = "RFC3339")]
     pub time: Option<Timestamp>,
+}
+
+/// `loadgate baseline add`
+#[derive(Debug, Clone, Args)]
+pub struct BaselineAdd {
+    /// Results of one run, or of repeats: files, folders or globs
+    #[arg(value_name = "FILES")]
+    pub files: Vec<String>,
+    /// Where it is.
+    #[command(flatten)]
+    pub file: BaselineFile,
+    /// Where the run comes from.
+    #[command(flatten)]
+    pub origin: RunOrigin,
     /// Print what would change, write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -334,6 +384,20 @@ pub struct BaselineAdd {
 /// `loadgate baseline show`
 #[derive(Debug, Clone, Args)]
 pub struct BaselineShow {
+    /// Where it is.
+    #[command(flatten)]
+    pub file: BaselineFile,
+    /// How to print
+    #[arg(long, value_name = "KIND", default_value = "text")]
+    pub format: TextOrJson,
+}
+
+/// `loadgate baseline diff`
+#[derive(Debug, Clone, Args)]
+pub struct BaselineDiff {
+    /// Two runs, older first, named by the beginning of their ids [default: the last two]
+    #[arg(value_name = "RUN", num_args = 0..=2)]
+    pub runs: Vec<String>,
     /// Where it is.
     #[command(flatten)]
     pub file: BaselineFile,
@@ -351,6 +415,49 @@ pub struct BaselineImport {
     /// Where it goes.
     #[command(flatten)]
     pub file: BaselineFile,
+}
+
+/// `loadgate baseline accept`
+#[derive(Debug, Clone, Args)]
+pub struct BaselineAccept {
+    /// Results to append as the run that starts the new level; without any, a run that is there already
+    #[arg(value_name = "FILES")]
+    pub files: Vec<String>,
+    /// The run that starts the new level [default: the newest]
+    #[arg(long, value_name = "RUN", conflicts_with = "files")]
+    pub run: Option<String>,
+    /// The endpoint, as shown in the report; `*` is every one
+    #[arg(long, value_name = "ENDPOINT")]
+    pub endpoint: String,
+    /// The metric; may be repeated [default: every metric]
+    #[arg(long, value_name = "METRIC")]
+    pub metric: Vec<crate::run::metric::Metric>,
+    /// Why, for the commit message
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Where it is.
+    #[command(flatten)]
+    pub file: BaselineFile,
+    /// Where the run comes from.
+    #[command(flatten)]
+    pub origin: RunOrigin,
+    /// Print what would change, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `loadgate baseline remove`
+#[derive(Debug, Clone, Args)]
+pub struct BaselineRemove {
+    /// The run, named by the beginning of its id
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Where it is.
+    #[command(flatten)]
+    pub file: BaselineFile,
+    /// Print what would change, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `loadgate init`

@@ -18,7 +18,7 @@ use schemars::Schema;
 
 pub use self::error::ConfigError;
 pub use self::find::{LARGEST, PLACES, find};
-pub use self::names::{Names, Rename};
+pub use self::names::{Names, Rename, Renamed};
 pub use self::profile::{BUILT_IN, Profile, Shape, Stage};
 pub use self::rules::{shadowed, unmatched};
 use crate::policy::{Place, Policy};

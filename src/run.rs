@@ -91,6 +91,24 @@ impl Run {
     }
 }
 
+/// The schema name of run JSON.
+pub const SCHEMA: &str = "loadgate.run/1";
+
+/// A run as it stands in a file of its own: the schema first.
+#[derive(Debug, Serialize)]
+pub struct RunFile<'a> {
+    /// [`SCHEMA`].
+    schema: &'static str,
+    #[serde(flatten)]
+    run: &'a Run,
+}
+
+impl<'a> From<&'a Run> for RunFile<'a> {
+    fn from(run: &'a Run) -> Self {
+        Self { schema: SCHEMA, run }
+    }
+}
+
 /// How a time stamp is described in a JSON Schema: RFC 3339.
 pub(crate) enum Moment {}
 

@@ -57,6 +57,25 @@ impl Names {
         }
     }
 
+    /// What [`Names::apply`] would do to the run.
+    pub fn describe(&self, run: &Run) -> Renamed {
+        let mut renamed = Renamed::default();
+        if self.ignore.is_empty() && self.rename.is_empty() {
+            return renamed;
+        }
+        for endpoint in &run.endpoints {
+            let old = endpoint.label();
+            let bare = Endpoint { method: endpoint.method.clone(), name: endpoint.name.clone(), ..Endpoint::default() };
+            let new = self.renamed(bare).label();
+            if self.ignores(&new) {
+                renamed.ignored.push(old);
+            } else {
+                renamed.merged.entry(new).or_default().push(old);
+            }
+        }
+        renamed
+    }
+
     /// Whether the endpoint shown as `label` is left out.
     pub fn ignores(&self, label: &str) -> bool {
         self.ignore.iter().any(|pattern| pattern.matches(label))
@@ -69,6 +88,15 @@ impl Names {
         }
         endpoint
     }
+}
+
+/// Which endpoints became which, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Renamed {
+    /// New label to the old ones, in order.
+    pub merged: BTreeMap<String, Vec<String>>,
+    /// Old labels of those left out.
+    pub ignored: Vec<String>,
 }
 
 impl Rename {

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on fails, and helpers of tests are part of them"
 )]
 
+mod cli;
 mod docs;
 mod formats;
 mod gate;

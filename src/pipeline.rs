@@ -1,0 +1,199 @@
+//! The whole program on one page: every stage called once, in order. [I/O]
+//!
+//! `artifact -> run -> comparison -> verdict -> report -> publish`
+
+use std::path::Path;
+
+use anyhow::bail;
+use jiff::tz::TimeZone;
+
+use crate::artifact::discover::{self, USUAL};
+use crate::baseline::store::{self, Stored};
+use crate::baseline::{Baseline, Origin as BaselineOrigin};
+use crate::compare::{Comparison, compare};
+use crate::config::{self, Names};
+use crate::format::read::{FormatOf, read};
+use crate::report::compose::{Frame, SuiteInput, compose};
+use crate::report::{Origin, Report};
+use crate::run::combine::{Combine, Combined, combine};
+use crate::run::{Notice, Run};
+use crate::settings::{Settings, Suite};
+use crate::verdict::{Verdict, exit_code, judge};
+
+/// Reads the results of every suite, compares them with its baseline, judges, and describes it all.
+pub fn check(settings: &Settings, origin: Option<Origin>) -> anyhow::Result<Report> {
+    let measured =
+        settings.suites.iter().map(|suite| measure(settings, suite)).collect::<anyhow::Result<Vec<Measured<'_>>>>()?;
+    let today = settings.now.to_zoned(TimeZone::UTC).date();
+    let mut comparisons = Vec::with_capacity(measured.len());
+    for suite in &measured {
+        comparisons.push(suite.compare()?);
+    }
+    let verdicts: Vec<Verdict<'_>> =
+        comparisons.iter().map(|comparison| judge(&settings.policy, comparison, today)).collect();
+    let inputs: Vec<SuiteInput<'_>> = measured
+        .iter()
+        .zip(&comparisons)
+        .zip(&verdicts)
+        .map(|((suite, comparison), verdict)| suite.input(settings, comparison, verdict))
+        .collect();
+    Ok(compose(
+        &inputs,
+        &Frame {
+            now: settings.now,
+            exit_code: exit_code(&verdicts, &settings.fail_on, settings.require_baseline),
+            origin,
+            notices: about_rules(settings, &measured),
+        },
+    ))
+}
+
+/// A suite's current runs and its baseline.
+struct Measured<'a> {
+    suite: &'a Suite,
+    runs: Vec<Run>,
+    baseline: Baseline,
+    /// Why there is no baseline.
+    reason: Option<String>,
+    notices: Vec<Notice>,
+}
+
+fn measure<'a>(settings: &Settings, suite: &'a Suite) -> anyhow::Result<Measured<'a>> {
+    let config = &suite.config;
+    let mut results =
+        results(&settings.root, &config.results, &settings.format_of, &settings.config.names, config.combine)?;
+    for run in &mut results.runs {
+        config.name.clone_into(&mut run.suite);
+        run.load.profile = run.load.profile.take().or_else(|| config.profile.clone());
+    }
+    let (baseline, reason) = baseline(settings, suite)?;
+    Ok(Measured { suite, runs: results.runs, baseline, reason, notices: results.notices })
+}
+
+impl Measured<'_> {
+    fn compare(&self) -> anyhow::Result<Comparison<'_>> {
+        let comparison = compare(&self.baseline, &self.runs);
+        if comparison.nothing_in_common() {
+            let known = |labels: Vec<String>| {
+                let more = labels.len().saturating_sub(3);
+                let shown = labels.iter().take(3).map(|label| format!("`{}`", plain(label))).collect::<Vec<_>>();
+                format!("{}{}", shown.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() })
+            };
+            let before = self.baseline.runs.last().map(|run| run.endpoints.keys().cloned().collect());
+            let now = self.runs.first().map(|run| run.endpoints.iter().map(crate::run::Endpoint::label).collect());
+            bail!(
+                "suite `{}`: nothing to compare: {} has {}, the results have {}\nhint: is this the baseline of another suite? `endpoints.rename` maps names; `loadgate baseline add` records a new one",
+                self.suite.config.name,
+                self.suite.config.baseline,
+                known(before.unwrap_or_default()),
+                known(now.unwrap_or_default())
+            );
+        }
+        Ok(comparison)
+    }
+
+    fn input<'b>(
+        &'b self,
+        settings: &'b Settings,
+        comparison: &'b Comparison<'b>,
+        verdict: &'b Verdict<'b>,
+    ) -> SuiteInput<'b> {
+        SuiteInput {
+            name: &self.suite.config.name,
+            policy: &settings.policy,
+            verdict,
+            comparison,
+            baseline: &self.baseline,
+            baseline_path: &self.suite.config.baseline,
+            reason: self.reason.clone(),
+            runs: &self.runs,
+            notices: self.notices.clone(),
+        }
+    }
+}
+
+/// What reading the results of one suite gave.
+#[derive(Debug)]
+pub struct Results {
+    /// One run, or repeats in order of time.
+    pub runs: Vec<Run>,
+    /// What was done to get them.
+    pub notices: Vec<Notice>,
+}
+
+/// Artifacts to runs: finds, reads, renames, and adds up shards. `patterns` may be empty: then the usual places.
+pub fn results(
+    root: &Path,
+    patterns: &[String],
+    format_of: &[FormatOf],
+    names: &Names,
+    wish: Option<Combine>,
+) -> anyhow::Result<Results> {
+    let artifacts = if patterns.is_empty() { discover::usual(root)? } else { discover::discover(root, patterns)? };
+    if artifacts.is_empty() {
+        let looked = if patterns.is_empty() { USUAL.join(", ") } else { patterns.join(", ") };
+        bail!(
+            "no results found: looked for {looked}\nhint: name the files of the load test, or set `suites: {{ NAME: {{ results: [GLOB] }} }}` in the config"
+        );
+    }
+    let mut reading = read(&artifacts, format_of)?;
+    for run in &mut reading.runs {
+        names.apply(run);
+    }
+    let Combined { runs, notice } = combine(reading.runs, wish);
+    let skipped = (!reading.skipped.is_empty()).then(|| {
+        let more = reading.skipped.len().saturating_sub(5);
+        let shown = reading.skipped.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let and = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Notice::new("skipped_files", format!("no results in {shown}{and}, left out"))
+    });
+    Ok(Results { runs, notices: notice.into_iter().chain(skipped).collect() })
+}
+
+/// The baseline of a suite, or why there is none. Files of other kinds than our own are read as results.
+fn baseline(settings: &Settings, suite: &Suite) -> anyhow::Result<(Baseline, Option<String>)> {
+    let (name, path) = (&suite.config.name, &suite.config.baseline);
+    match store::read(&settings.root.join(path), path) {
+        Ok(Stored::Baseline(baseline)) => Ok((baseline, None)),
+        Ok(Stored::Absent) if !suite.baseline_named => {
+            let how = format!("there is no {path} yet; `loadgate baseline add` after a good run records one");
+            Ok((Baseline::new(name), Some(how)))
+        }
+        Ok(Stored::Absent | Stored::Foreign) => {
+            Ok((foreign_baseline(&settings.root, path, name, &settings.config.names)?, None))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Any results as a baseline: one run each.
+pub fn foreign_baseline(root: &Path, path: &str, suite: &str, names: &Names) -> anyhow::Result<Baseline> {
+    let results = results(root, &[path.to_owned()], &[], names, None)?;
+    let mut baseline = Baseline::new(suite);
+    for run in &results.runs {
+        baseline.add(run, BaselineOrigin { id: run.files.join("+"), ..BaselineOrigin::default() });
+    }
+    Ok(baseline)
+}
+
+/// Rules that never decide, and rules that speak about no endpoint.
+fn about_rules(settings: &Settings, measured: &[Measured<'_>]) -> Vec<Notice> {
+    let mut labels: Vec<String> = measured
+        .iter()
+        .flat_map(|suite| {
+            let now = suite.runs.iter().flat_map(|run| &run.endpoints).map(crate::run::Endpoint::label);
+            let before = suite.baseline.runs.iter().flat_map(|run| run.endpoints.keys().cloned());
+            now.chain(before)
+        })
+        .collect();
+    labels.sort_unstable();
+    labels.dedup();
+    let mut notices = config::shadowed(&settings.policy);
+    notices.extend(config::unmatched(&settings.policy, &labels));
+    notices
+}
+
+/// Names come from artifacts: control characters do not reach a message.
+fn plain(text: &str) -> String {
+    text.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
