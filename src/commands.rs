@@ -101,6 +101,7 @@ fn run(command: &Command, world: &World<'_>) -> anyhow::Result<Done> {
     let root = settings::root(world.common);
     match command {
         Command::Check(arguments) => check::run(arguments, world),
+        Command::Publish(_) => anyhow::bail!("not yet"),
         Command::Inspect(arguments) => inspect::run(arguments, world),
         Command::Baseline(command) => baseline::run(command, world),
         Command::Simulate(arguments) => simulate::simulate(arguments),

@@ -79,9 +79,13 @@ impl<'a> Comparison<'a> {
         self.used.iter().filter_map(|place| self.file.get(*place))
     }
 
-    /// Whether there is a baseline and not one endpoint of it is in the current runs: nothing can be said.
+    /// Whether there is a baseline and not one endpoint of it is in the current runs: nothing can be said. The total of
+    /// other endpoints says nothing either; where a side has nothing else, it is what there is.
     pub fn nothing_in_common(&self) -> bool {
-        !self.used.is_empty() && !self.endpoints.iter().any(|pair| pair.side == Side::Both)
+        let stands = |side: Side| self.endpoints.iter().any(|pair| pair.label != TOTAL && pair.side == side);
+        let named_on_both_sides = stands(Side::Missing) && stands(Side::New);
+        let any = self.endpoints.iter().any(|pair| pair.side == Side::Both);
+        !self.used.is_empty() && !stands(Side::Both) && (named_on_both_sides || !any)
     }
 
     /// The usable baseline values of a latency, throughput or custom metric.

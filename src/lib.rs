@@ -30,4 +30,8 @@ pub mod simulate;
 
 pub mod cli;
 
+pub mod settings;
+
+pub mod pipeline;
+
 pub mod commands;

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use anyhow::bail;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 
 use crate::artifact::discover::{self, USUAL};
 use crate::baseline::store::{self, Stored};
@@ -24,7 +24,7 @@ use crate::verdict::{Verdict, exit_code, judge};
 pub fn check(settings: &Settings, origin: Option<Origin>) -> anyhow::Result<Report> {
     let measured =
         settings.suites.iter().map(|suite| measure(settings, suite)).collect::<anyhow::Result<Vec<Measured<'_>>>>()?;
-    let today = settings.now.to_zoned(TimeZone::UTC).date();
+    let today = Offset::UTC.to_datetime(settings.now).date();
     let mut comparisons = Vec::with_capacity(measured.len());
     for suite in &measured {
         comparisons.push(suite.compare()?);

@@ -165,8 +165,14 @@ pub fn suites(
 
 /// A suite that only the command line knows. Its name becomes part of a path.
 fn unconfigured(name: &str) -> anyhow::Result<SuiteConfig> {
-    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) || name.chars().any(char::is_control) {
-        bail!("--suite {name:?}: not a name for a suite\nhint: letters, digits, `-`, `_` and `.`, as it becomes the name of a file");
+    if name.is_empty()
+        || name.starts_with('.')
+        || name.contains(['/', '\\', '\0'])
+        || name.chars().any(char::is_control)
+    {
+        bail!(
+            "--suite {name:?}: not a name for a suite\nhint: letters, digits, `-`, `_` and `.`, as it becomes the name of a file"
+        );
     }
     Ok(SuiteConfig {
         name: name.to_owned(),
@@ -203,7 +209,12 @@ mod tests {
 
     const TWO: &str = "suites: { api: { results: [a] }, search: { results: [b] } }";
 
-    fn chosen(config: &str, wanted: Option<&str>, files: &[&str], baseline: Option<&str>) -> Result<Vec<String>, String> {
+    fn chosen(
+        config: &str,
+        wanted: Option<&str>,
+        files: &[&str],
+        baseline: Option<&str>,
+    ) -> Result<Vec<String>, String> {
         let config = Config::parse(config, "loadgate.yml").unwrap();
         let files: Vec<String> = files.iter().map(|file| (*file).to_owned()).collect();
         let shown = |suite: &Suite| {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use serde::Serialize;
 
 use super::{Done, World, json};
@@ -63,12 +63,12 @@ impl File {
     }
 
     /// As the user would write it.
-    fn name(&self) -> &str {
+    fn path(&self) -> &str {
         &self.suite.config.baseline
     }
 
     fn read(&self) -> anyhow::Result<Stored> {
-        Ok(store::read(&self.root.join(self.name()), self.name())?)
+        Ok(store::read(&self.root.join(self.path()), self.path())?)
     }
 
     /// The baseline, which has to be there.
@@ -77,7 +77,7 @@ impl File {
             Stored::Baseline(baseline) => Ok(baseline),
             Stored::Absent => bail!(
                 "{}: there is no such baseline\nhint: `loadgate baseline add RESULTS` records one after a good run",
-                self.name()
+                self.path()
             ),
             Stored::Foreign => bail!("{}", self.foreign()),
         }
@@ -95,13 +95,13 @@ impl File {
     fn foreign(&self) -> String {
         format!(
             "{name}: not a baseline of loadgate's own kind\nhint: `loadgate baseline import {name} --baseline FILE` takes it over into FILE",
-            name = self.name()
+            name = self.path()
         )
     }
 
     fn write(&self, baseline: &Baseline, dry_run: bool) -> anyhow::Result<()> {
         if !dry_run {
-            store::write(&self.root.join(self.name()), self.name(), baseline)?;
+            store::write(&self.root.join(self.path()), self.path(), baseline)?;
         }
         Ok(())
     }
@@ -110,8 +110,7 @@ impl File {
     fn runs(&self, world: &World<'_>) -> anyhow::Result<Vec<Run>> {
         let config = &self.suite.config;
         let format_of = settings::format_of(world.common)?;
-        let mut runs =
-            results(&self.root, &config.results, &format_of, &self.config.names, config.combine)?.runs;
+        let mut runs = results(&self.root, &config.results, &format_of, &self.config.names, config.combine)?.runs;
         for run in &mut runs {
             config.name.clone_into(&mut run.suite);
             run.load.profile = run.load.profile.take().or_else(|| config.profile.clone());
@@ -130,7 +129,7 @@ fn add(arguments: &BaselineAdd, world: &World<'_>) -> anyhow::Result<Done> {
     let mut stdout = format!(
         "{verb} {} to {}: {} of at most {}\n",
         added.ids.join(", "),
-        file.name(),
+        file.path(),
         plural(baseline.runs.len(), "run"),
         baseline.keep
     );
@@ -138,7 +137,7 @@ fn add(arguments: &BaselineAdd, world: &World<'_>) -> anyhow::Result<Done> {
         let _ = writeln!(stdout, "note: {warning}");
     }
     if !arguments.dry_run {
-        let _ = writeln!(stdout, "next: commit {}", file.name());
+        let _ = writeln!(stdout, "next: commit {}", file.path());
     }
     Ok(Done::printed(stdout))
 }
@@ -176,13 +175,10 @@ fn append(
     for (place, run) in runs.iter().enumerate() {
         let time = origin.time.or(run.started_at).unwrap_or(world.now);
         let commit = origin.commit.clone().or_else(|| revision.commit.clone());
-        let mut id = match world.vars.get("GITHUB_RUN_ID").filter(|id| !id.is_empty()) {
-            Some(id) => id.clone(),
-            None => {
-                let short = commit.as_deref().and_then(|sha| sha.get(..7)).map(|sha| format!("-{sha}"));
-                format!("{}{}", time.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ"), short.unwrap_or_default())
-            }
-        };
+        let mut id = world.vars.get("GITHUB_RUN_ID").filter(|id| !id.is_empty()).cloned().unwrap_or_else(|| {
+            let short = commit.as_deref().and_then(|sha| sha.get(..7)).map(|sha| format!("-{sha}"));
+            format!("{}{}", Offset::UTC.to_datetime(time).strftime("%Y%m%dT%H%M%SZ"), short.unwrap_or_default())
+        });
         if place > 0 {
             let _ = write!(id, "-{}", place + 1);
         }
@@ -209,7 +205,7 @@ fn append(
 /// What the gate says of the runs against the baseline as it is.
 fn verdict(baseline: &Baseline, runs: &[Run], file: &File, world: &World<'_>) -> Option<Outcome> {
     let comparison = compare(baseline, runs);
-    let today = world.now.to_zoned(TimeZone::UTC).date();
+    let today = Offset::UTC.to_datetime(world.now).date();
     Some(judge(&file.config.policy(), &comparison, today).outcome).filter(|outcome| *outcome != Outcome::NoBaseline)
 }
 
@@ -228,26 +224,23 @@ fn word(outcome: Outcome) -> String {
 fn import(arguments: &BaselineImport, world: &World<'_>) -> anyhow::Result<Done> {
     let file = File::new(&arguments.file, &[], world)?;
     if !matches!(file.read()?, Stored::Absent) {
-        bail!(
-            "{}: is there already\nhint: remove it first, or give another name with --baseline FILE",
-            file.name()
-        );
+        bail!("{}: is there already\nhint: remove it first, or give another name with --baseline FILE", file.path());
     }
     let old = arguments.old.as_str();
     if matches!(store::read(&file.root.join(old), old)?, Stored::Baseline(_)) {
-        bail!("{old}: is a baseline of loadgate's own kind already\nhint: copy it to {}", file.name());
+        bail!("{old}: is a baseline of loadgate's own kind already\nhint: copy it to {}", file.path());
     }
     let mut baseline = foreign_baseline(&file.root, old, &file.suite.config.name, &file.config.names)?;
     let surplus = baseline.runs.len().saturating_sub(baseline.keep);
     baseline.runs.drain(..surplus);
-    store::write(&file.root.join(file.name()), file.name(), &baseline)?;
+    store::write(&file.root.join(file.path()), file.path(), &baseline)?;
     let endpoints = baseline.runs.last().map_or(0, |run| run.endpoints.len());
     Ok(Done::printed(format!(
         "imported {} with {} from {old} into {}\nnext: commit {}\n",
         plural(baseline.runs.len(), "run"),
         plural(endpoints, "endpoint"),
-        file.name(),
-        file.name()
+        file.path(),
+        file.path()
     )))
 }
 
@@ -258,10 +251,10 @@ fn accept(arguments: &BaselineAccept, world: &World<'_>) -> anyhow::Result<Done>
     if !arguments.files.is_empty() {
         let runs = file.runs(world)?;
         let added = append(&mut baseline, &runs, &arguments.origin, &file, world)?;
-        let _ = writeln!(stdout, "added {} to {}", added.ids.join(", "), file.name());
+        let _ = writeln!(stdout, "added {} to {}", added.ids.join(", "), file.path());
     }
-    let place = baseline.find(arguments.run.as_deref()).context(file.name().to_owned())?;
-    baseline.accept(place, &arguments.endpoint, &arguments.metric).context(file.name().to_owned())?;
+    let place = baseline.find(arguments.run.as_deref()).context(file.path().to_owned())?;
+    baseline.accept(place, &arguments.endpoint, &arguments.metric).context(file.path().to_owned())?;
     file.write(&baseline, arguments.dry_run)?;
     let id = baseline.runs.get(place).map(|run| run.id.clone()).unwrap_or_default();
     let what = if arguments.metric.is_empty() {
@@ -275,7 +268,7 @@ fn accept(arguments: &BaselineAccept, world: &World<'_>) -> anyhow::Result<Done>
     let _ = writeln!(stdout, "earlier runs are not compared with any more for it");
     let reason = arguments.reason.as_ref().map(|reason| format!(": {}", escape::terminal(reason))).unwrap_or_default();
     if !arguments.dry_run {
-        let _ = writeln!(stdout, "next: commit {}, with the reason in the message{reason}", file.name());
+        let _ = writeln!(stdout, "next: commit {}, with the reason in the message{reason}", file.path());
     }
     Ok(Done::printed(stdout))
 }
@@ -283,13 +276,13 @@ fn accept(arguments: &BaselineAccept, world: &World<'_>) -> anyhow::Result<Done>
 fn remove(arguments: &BaselineRemove, world: &World<'_>) -> anyhow::Result<Done> {
     let file = File::new(&arguments.file, &[], world)?;
     let mut baseline = file.existing()?;
-    let place = baseline.find(Some(&arguments.run)).context(file.name().to_owned())?;
+    let place = baseline.find(Some(&arguments.run)).context(file.path().to_owned())?;
     let removed = baseline.remove(place).map(|run| run.id).unwrap_or_default();
     file.write(&baseline, arguments.dry_run)?;
     let verb = if arguments.dry_run { "would remove" } else { "removed" };
     let left = plural(baseline.runs.len(), "run");
-    let next = if arguments.dry_run { String::new() } else { format!("next: commit {}\n", file.name()) };
-    Ok(Done::printed(format!("{verb} run {removed} from {}: {left} left\n{next}", file.name())))
+    let next = if arguments.dry_run { String::new() } else { format!("next: commit {}\n", file.path()) };
+    Ok(Done::printed(format!("{verb} run {removed} from {}: {left} left\n{next}", file.path())))
 }
 
 /// A run as `show --format json` prints it.
@@ -336,21 +329,21 @@ fn show(arguments: &BaselineShow, world: &World<'_>) -> anyhow::Result<Done> {
         let shown = Shown {
             schema: "loadgate.baseline-show/1",
             suite: &baseline.suite,
-            path: file.name(),
+            path: file.path(),
             keep: baseline.keep,
             runs: baseline.runs.iter().map(shown_run).collect(),
             rows: rows.iter().map(shown_row).collect(),
         };
         return Ok(Done::printed(json(&shown)?));
     }
-    let mut out = format!("{}: {} of at most {}\n\n", file.name(), plural(baseline.runs.len(), "run"), baseline.keep);
+    let mut out = format!("{}: {} of at most {}\n\n", file.path(), plural(baseline.runs.len(), "run"), baseline.keep);
     let mut table = plain_table();
     table.set_header(["Run", "Time", "Commit", "Ref", "Verdict", "Users", "Took", "Starts a new level of"]);
     for run in &baseline.runs {
         let dash = || "-".to_owned();
         table.add_row([
             escape::terminal(&run.id),
-            run.time.map_or_else(dash, |time| time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M").to_string()),
+            run.time.map_or_else(dash, |time| Offset::UTC.to_datetime(time).strftime("%Y-%m-%d %H:%M").to_string()),
             run.commit.as_deref().map_or_else(dash, |sha| escape::terminal(sha.get(..7).unwrap_or(sha))),
             run.git_ref.as_deref().map_or_else(dash, escape::terminal),
             run.verdict.as_deref().map_or_else(dash, escape::terminal),
@@ -397,7 +390,8 @@ fn show(arguments: &BaselineShow, world: &World<'_>) -> anyhow::Result<Done> {
 
 fn plain_table() -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
     table
 }
 
@@ -513,7 +507,7 @@ fn diff(arguments: &BaselineDiff, world: &World<'_>) -> anyhow::Result<Done> {
             if baseline.runs.len() < 2 {
                 bail!(
                     "{}: has {}, and a difference takes two\nhint: `loadgate baseline show` shows it",
-                    file.name(),
+                    file.path(),
                     plural(baseline.runs.len(), "run")
                 );
             }
@@ -521,8 +515,8 @@ fn diff(arguments: &BaselineDiff, world: &World<'_>) -> anyhow::Result<Done> {
         }
     };
     let run = |place: usize| baseline.runs.get(place).context("a place that was found");
-    let before = run(before.context(file.name().to_owned())?)?;
-    let after = run(after.context(file.name().to_owned())?)?;
+    let before = run(before.context(file.path().to_owned())?)?;
+    let after = run(after.context(file.path().to_owned())?)?;
     let rows = differences(before, after);
     if arguments.format == TextOrJson::Json {
         let schema = "loadgate.baseline-diff/1";

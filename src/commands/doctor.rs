@@ -106,7 +106,7 @@ pub fn run(arguments: &Doctor, patient: &Patient<'_>) -> anyhow::Result<Done> {
         }
         TextOrJson::Text => text(&findings),
     };
-    Ok(Done { stdout, exit_code: if sick { SICK } else { 0 } })
+    Ok(Done { stdout, exit_code: if sick { SICK } else { 0 }, ..Done::default() })
 }
 
 fn text(findings: &[Finding]) -> String {

@@ -46,7 +46,8 @@ pub fn run(arguments: &cli::Formats) -> anyhow::Result<Done> {
         return Ok(Done::printed(json(&List { schema: "loadgate.formats/1", formats: lines })?));
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["Tool", "Id", "What it is", "Versions", "Percentiles", "Errors", "Users", "Time"]);
     let tick = |yes: bool| if yes { "yes" } else { "-" };
     for line in &lines {

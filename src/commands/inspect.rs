@@ -92,7 +92,8 @@ fn text(run: &Run, renamed: &Renamed, names: &Names) -> String {
         fact(name, Some(value.clone()));
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
     let header = ["Endpoint", "Requests", "Failed"].into_iter().map(str::to_owned);
     table.set_header(header.chain(FIGURES.iter().map(|metric| metric.title().into_owned())));
     for endpoint in run.endpoints.iter().chain(&run.total) {

@@ -246,8 +246,7 @@ fn another_load_leaves_errors_and_budgets_judged() {
 
 #[test]
 fn a_run_that_was_cut_short_is_no_pass() {
-    let rules =
-        vec![limit(Metric::LatencyP50, Limit::Relative(0.1)), limit(Metric::ErrorRate, Limit::Absolute(0.005))];
+    let rules = vec![limit(Metric::LatencyP50, Limit::Relative(0.1)), limit(Metric::ErrorRate, Limit::Absolute(0.005))];
     let gate = Policy { gate: Gate::Plain, ..policy(rules) };
     let figures = [(Metric::LatencyP50, 50.0)];
     let whole = run(vec![endpoint("a", 1_000, 0, &figures)]);

@@ -126,7 +126,11 @@ fn the_seed_case_is_judged_as_its_readme_says() {
     }
     let total = row(&report, "(total)", "throughput");
     assert_eq!((total["baseline"].as_f64(), total["current"].as_f64()), (Some(90.0), Some(59.0)));
-    assert_eq!(row(&report, "rag_service", "error_rate")["change_relative"], Value::Null, "no percent change from zero");
+    assert_eq!(
+        row(&report, "rag_service", "error_rate")["change_relative"],
+        Value::Null,
+        "no percent change from zero"
+    );
 
     let recorded = workspace.run(&format!("baseline add {SEED_BASELINE} --commit 4f1c2ab4f1c2ab --ref main"));
     assert_eq!(recorded.code, 0, "{}", recorded.stderr);
@@ -214,20 +218,24 @@ fn bad_input_is_told_with_its_place_and_a_way_out() {
         (&[("a.json", "{\"x\": [1, 2}")], "check a.json", &["a.json: not recognised", "hint: `loadgate formats`"]),
         (&[("a.csv", "name,price\nx,3\n")], "check a.csv", &["a.csv: not recognised", "`name,price`"]),
         (&[("a.csv", &nan)], "check a.csv", &["a.csv", "2", "NaN"]),
-        (&[("a.csv", &good), ("loadgate.yml", "gate: auto\nrulez: []\n")], "check a.csv", &[
-            "loadgate.yml:2:1",
-            "did you mean `rules`",
-        ]),
+        (
+            &[("a.csv", &good), ("loadgate.yml", "gate: auto\nrulez: []\n")],
+            "check a.csv",
+            &["loadgate.yml:2:1", "did you mean `rules`"],
+        ),
         (&[], "check", &["no results found: looked for load-results/**"]),
         (&[], "check results/*.csv", &["no file matches `results/*.csv`"]),
-        (&[("a.csv", &good), ("b.csv", &other)], "check --baseline b.csv a.csv", &[
-            "nothing to compare",
-            "`GET /b`",
-            "`GET /a`",
-            "hint:",
-        ]),
+        (
+            &[("a.csv", &good), ("b.csv", &other)],
+            "check --baseline b.csv a.csv",
+            &["nothing to compare", "`GET /b`", "`GET /a`", "hint:"],
+        ),
         (&[("a.csv", &good)], "check --baseline gone.json a.csv", &["no such file or folder: gone.json"]),
-        (&[("a.csv", &good)], "check --fail-on regression a.csv", &["unknown word `regression`", "hint: a list of fail"]),
+        (
+            &[("a.csv", &good)],
+            "check --fail-on regression a.csv",
+            &["unknown word `regression`", "hint: a list of fail"],
+        ),
     ];
     for (files, arguments, wanted) in cases {
         let workspace = Workspace::new();
@@ -249,7 +257,8 @@ fn bad_input_is_told_with_its_place_and_a_way_out() {
 fn a_baseline_is_added_to_shown_compared_and_edited() {
     let workspace = Workspace::seed(&[SEED_BASELINE, SEED_CURRENT]);
     for (day, file) in [(1, SEED_BASELINE), (2, SEED_BASELINE), (3, SEED_CURRENT)] {
-        let ran = workspace.run(&format!("baseline add {file} --commit abcdef{day}abcdef --time 2026-11-0{day}T02:00:00Z"));
+        let ran =
+            workspace.run(&format!("baseline add {file} --commit abcdef{day}abcdef --time 2026-11-0{day}T02:00:00Z"));
         assert_eq!(ran.code, 0, "{}", ran.stderr);
     }
     let shown = workspace.run("baseline show");
@@ -267,7 +276,9 @@ fn a_baseline_is_added_to_shown_compared_and_edited() {
         &[],
     );
     assert_eq!(accepted.code, 0, "{}", accepted.stderr);
-    assert!(workspace.read(".loadgate/baselines/default.json").contains("\"accepted\":{\"api_gateway\":[\"error_rate\"]}"));
+    assert!(
+        workspace.read(".loadgate/baselines/default.json").contains("\"accepted\":{\"api_gateway\":[\"error_rate\"]}")
+    );
     let unknown = workspace.run("baseline accept --endpoint nothing");
     assert_eq!(unknown.code, 2);
     assert!(unknown.stderr.contains("has no endpoint `nothing`"), "{}", unknown.stderr);
@@ -310,16 +321,7 @@ fn formats_and_completions_are_listed() {
 fn every_report_file_is_there() {
     let workspace = Workspace::seed(&[SEED_BASELINE, SEED_CURRENT]);
     workspace.run(&format!("check --baseline {SEED_BASELINE} {SEED_CURRENT} --report-dir out/here"));
-    for name in [
-        "report.json",
-        "summary.md",
-        "comment.md",
-        "issue.md",
-        "report.html",
-        "junit.xml",
-        "plan.json",
-        "runs/default.run.json",
-    ] {
+    for name in ["report.json", "summary.md", "comment.md", "report.html", "junit.xml", "runs/default.run.json"] {
         assert!(workspace.path("out/here").join(name).is_file(), "{name} is missing");
     }
 }
