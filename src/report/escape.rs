@@ -62,21 +62,29 @@ pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     }))
 }
 
+/// The name of an endpoint as people see it: nothing invisible, never nothing at all, at most `most` characters.
+pub fn named(name: &str, most: usize) -> String {
+    if name.trim().is_empty() { "(no name)".to_owned() } else { cut(&clean(name), most).into_owned() }
+}
+
 /// Markdown that shows the text as it is: no markup, no link, no mention, no table cell of its own.
 pub fn markdown(text: &str) -> String {
     let text = clean(text);
     let text = cut(text.trim_start(), TEXT);
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     let mut number = true;
-    for (place, character) in text.chars().enumerate() {
+    let mut characters = text.chars().enumerate().peekable();
+    while let Some((place, character)) = characters.next() {
+        let next = characters.peek().map(|(_, next)| *next);
         if linked(&out, character) {
             out.push(BREAK);
         }
         let escaped = match character {
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' => true,
-            // What would begin a heading or a list at the start of a line.
-            '#' | '+' | '-' | '=' => place == 0,
-            '.' | ')' => number && place > 0,
+            // What would begin a heading, a list or a rule at the start of a line.
+            '#' | '=' => place == 0,
+            '+' | '-' => place == 0 && next.is_none_or(|next| next == ' ' || next == character),
+            '.' | ')' => number && place > 0 && next.is_none_or(|next| next == ' '),
             _ => false,
         };
         match character {
@@ -102,20 +110,17 @@ fn linked(out: &str, next: char) -> bool {
         '.' => ends("www"),
         '0'..='9' => ends("#") || ends("gh-") || ends("@"),
         '/' | '+' | '-' => ends(":"),
-        _ if next.is_alphabetic() || next == '_' => ends("@") || ends(":"),
+        _ if next.is_alphanumeric() || next == '_' => ends("@") || ends(":"),
         _ => false,
     }
 }
 
 /// A code span of at most `most` characters that shows the text. In a table cell a pipe needs a backslash even there.
 pub fn code(text: &str, most: usize, in_table: bool) -> String {
-    let text = clean(text);
-    let text = obeyed(&cut(&text, most));
-    if text.trim().is_empty() {
-        return "(no name)".to_owned();
-    }
+    let text = obeyed(&named(text, most));
     let fence = "`".repeat(longest_run(&text, '`') + 1);
-    let text = if in_table { text.replace('|', "\\|") } else { text };
+    // Parsers differ about a backslash before an escaped pipe.
+    let text = if in_table { text.replace("\\|", "\\\u{200b}|").replace('|', "\\|") } else { text };
     // One space on both sides is taken off again; without it a backtick would join the fence.
     let pad = text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
     let pad = if pad { " " } else { "" };
@@ -148,7 +153,15 @@ pub fn html(text: &str) -> String {
 
 /// The text for a terminal, or for a log that GitHub reads for commands.
 pub fn terminal(text: &str) -> String {
-    obeyed(&clean(text)).replace("::", ":\u{200b}:")
+    let text = obeyed(&clean(text));
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character == ':' && out.ends_with(':') {
+            out.push(BREAK);
+        }
+        out.push(character);
+    }
+    out
 }
 
 /// Breaks `##[command]`, which the runner obeys anywhere in a line.

@@ -145,8 +145,8 @@ pub struct SuitePage<'a> {
     endpoints: Vec<&'a EndpointSummary>,
     /// The limit that all open rows share, so that no column is needed for it; else empty.
     shared_limit: String,
-    /// Rows whose explanation is due at once: what cannot be told, and what would settle it.
-    unsure: Vec<&'a Row>,
+    /// Rows whose explanation is due at once: what cannot be told and what would settle it, what was accepted and why.
+    explained: Vec<&'a Row>,
     /// `37 rows left out here`; empty where there was room for all.
     left_out: String,
     /// About this suite.
@@ -267,8 +267,17 @@ impl<'a> SuitePage<'a> {
             let left = all.len().saturating_sub(most);
             (all.into_iter().take(most).collect::<Vec<_>>(), left)
         };
-        let (mut open, left_open) = of(&|row| matters(row.status), room.open.saturating_add(room.more));
-        let more = open.split_off(room.open.min(open.len()));
+        // Where the comparison itself is doubtful, that is said once and not in every row.
+        let doubtful = !suite.text.doubt.is_empty();
+        let at_once = |row: &Row| matters(row.status) && !(doubtful && row.status == Status::Inconclusive);
+        let (open, _) = of(&at_once, room.open);
+        let others: Vec<&Row> = suite
+            .rows
+            .iter()
+            .filter(|row| matters(row.status) && !open.iter().any(|shown| std::ptr::eq(*shown, *row)))
+            .collect();
+        let left_open = others.len().saturating_sub(room.more);
+        let more: Vec<&Row> = others.into_iter().take(room.more).collect();
         let (same, left_same) = of(&|row| row.status == Status::Pass, room.same);
         let (unjudged, left_unjudged) =
             of(&|row| matches!(row.status, Status::Info | Status::NotMeasured), room.unjudged);
@@ -277,7 +286,8 @@ impl<'a> SuitePage<'a> {
         let left_endpoints = quiet.count() - endpoints.len();
         // The doubt stands at the top of the page already.
         let notices = suite.notices.iter().filter(|notice| notice.message != suite.text.doubt);
-        let unsure = open.iter().copied().filter(|row| row.status == Status::Inconclusive).take(3).collect();
+        let due = |row: &&Row| matches!(row.status, Status::Inconclusive | Status::Accepted);
+        let explained = open.iter().copied().filter(due).take(3).collect();
         Self {
             name: &suite.name,
             verdict: suite.verdict,
@@ -292,7 +302,7 @@ impl<'a> SuitePage<'a> {
             same,
             unjudged,
             endpoints,
-            unsure,
+            explained,
             left_out: left_out(left_open + left_same + left_unjudged, left_endpoints),
             notices: notices.take(room.notices).collect(),
             text: &suite.text,
@@ -302,10 +312,11 @@ impl<'a> SuitePage<'a> {
 
 /// Only where there is more than one row: one row says its limit itself.
 fn shared_limit(rows: &[&Row]) -> String {
-    let mut limits = rows.iter().map(|row| row.text.limit.as_str()).filter(|limit| !limit.is_empty());
-    let first = limits.next().unwrap_or_default();
-    let shared = rows.len() > 1 && limits.all(|limit| limit == first);
-    if shared { first.to_owned() } else { String::new() }
+    let limits: Vec<&str> = rows.iter().map(|row| row.text.limit.as_str()).filter(|limit| !limit.is_empty()).collect();
+    match limits.as_slice() {
+        [first, rest @ ..] if !rest.is_empty() && rest.iter().all(|limit| limit == first) => (*first).to_owned(),
+        _ => String::new(),
+    }
 }
 
 fn left_out(rows: usize, endpoints: usize) -> String {

@@ -5,7 +5,6 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use super::{Phrase, Report, Row, SuiteReport, escape, render};
 use crate::run::Notice;
-use crate::run::display::plural;
 use crate::verdict::{Outcome, Status};
 
 /// Rows of a suite's table unless all are asked for.
@@ -40,8 +39,9 @@ pub fn table(report: &Report, width: usize, all: bool) -> String {
 fn suite(out: &mut Vec<String>, suite: &SuiteReport, width: usize, all: bool) {
     let text = &suite.text;
     out.push(phrase(&text.lead));
-    let compared = phrase(&text.compared);
-    out.push(if text.counts.is_empty() { compared } else { format!("{}, {compared}", escape::terminal(&text.counts)) });
+    if !text.compared.is_empty() {
+        out.push(format!("{}, {}", escape::terminal(&text.counts), phrase(&text.compared)));
+    }
     let shown = |row: &&Row| all || render::matters(row.status);
     let rows: Vec<&Row> = suite.rows.iter().filter(shown).take(if all { usize::MAX } else { ROWS }).collect();
     let left = suite.rows.iter().filter(shown).count() - rows.len();
@@ -50,13 +50,16 @@ fn suite(out: &mut Vec<String>, suite: &SuiteReport, width: usize, all: bool) {
         out.extend(lines(&rows, width));
     }
     if left > 0 {
-        out.push(format!("{} more in report.json", plural(left, "row")));
+        out.push(format!("{left} more {} in report.json", if left == 1 { "row" } else { "rows" }));
     }
-    let unsure: Vec<String> =
-        rows.iter().filter(|row| row.status == Status::Inconclusive).take(3).map(|row| why(row)).collect();
-    if !unsure.is_empty() {
+    let due = |row: &&&Row| match row.status {
+        Status::Inconclusive => text.doubt.is_empty(),
+        status => status == Status::Accepted,
+    };
+    let explained: Vec<String> = rows.iter().filter(due).take(3).map(|row| why(row)).collect();
+    if !explained.is_empty() {
         out.push(String::new());
-        out.extend(unsure);
+        out.extend(explained);
     }
     if !suite.notices.is_empty() {
         out.push(String::new());
@@ -80,7 +83,7 @@ fn lines(rows: &[&Row], width: usize) -> Vec<String> {
         let text = &row.text;
         let cells = [
             format!("{} {}", text.symbol, text.mark).trim_start().to_owned(),
-            escape::cut(&escape::clean(&row.endpoint), escape::TABLE_NAME).into_owned(),
+            escape::named(&row.endpoint, escape::TABLE_NAME),
             escape::clean(&text.metric).into_owned(),
             text.both.clone(),
             text.change.clone(),
@@ -97,8 +100,9 @@ fn lines(rows: &[&Row], width: usize) -> Vec<String> {
 }
 
 fn why(row: &Row) -> String {
-    let metric = if row.text.metric.is_empty() { String::new() } else { format!(" {}", row.text.metric) };
-    escape::terminal(&format!("{}{metric}: {}", escape::cut(&row.endpoint, escape::NAME), row.why))
+    let metric = &row.text.metric;
+    let metric = if row.why.contains(metric.as_str()) { String::new() } else { format!(" {metric}") };
+    escape::terminal(&format!("{}{metric}: {}", escape::named(&row.endpoint, escape::NAME), row.why))
 }
 
 fn notice(notice: &Notice) -> String {

@@ -23,7 +23,7 @@ const ACCEPTABLE: usize = 3;
 /// How long such an entry holds, in days: long enough to fix it, short enough to be remembered.
 const ACCEPT_DAYS: i64 = 90;
 /// Notices that make the comparison itself doubtful.
-const DOUBTS: [&str; 3] = ["load_mismatch", "common_shift", "report_cut_off"];
+const DOUBTS: [&str; 4] = ["cut_short", "generator_saturated", "load_mismatch", "common_shift"];
 
 /// The mark of an outcome.
 pub(super) fn mark(outcome: Outcome) -> &'static str {
@@ -71,6 +71,11 @@ fn several_suites(verdict: Outcome, suites: &[SuiteReport]) -> String {
     }
 }
 
+/// A name in a sentence.
+fn name(endpoint: &str) -> String {
+    escape::named(endpoint, escape::NAME)
+}
+
 /// The words of a row.
 pub(super) fn row(policy: &Policy, finding: &Finding<'_>) -> RowText {
     let (symbol, mark) = symbol_and_mark(finding, blocks(policy, finding));
@@ -78,7 +83,9 @@ pub(super) fn row(policy: &Policy, finding: &Finding<'_>) -> RowText {
         return RowText { symbol: symbol.to_owned(), mark: mark.to_owned(), ..RowText::default() };
     };
     let sides = [finding.baseline, finding.current];
-    let scale = Scale::of(unit, sides.iter().flatten().fold(0.0, |largest: f64, value| largest.max(value.abs())));
+    let largest = sides.iter().flatten().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+    let scale = Scale::of(unit, largest);
+    let difference = finding.change.map(|change| scale.difference(unit, change, largest)).unwrap_or_default();
     let text = |side: Option<f64>| side.map(|value| scale.text(value)).unwrap_or_default();
     let both = match sides {
         [Some(before), Some(now)] => format!("{} → {}", scale.bare(before), scale.text(now)),
@@ -92,10 +99,14 @@ pub(super) fn row(policy: &Policy, finding: &Finding<'_>) -> RowText {
         baseline: text(finding.baseline),
         current: text(finding.current),
         both,
-        change: change(finding, unit, scale, &range),
-        size: size(finding, unit, scale),
+        change: change(finding, unit, &difference, &range),
+        size: size(finding, unit, &difference),
         range,
-        limit: finding.rule.map(|rule| limit(policy, finding, rule)).unwrap_or_default(),
+        limit: finding
+            .rule
+            .filter(|_| finding.status != Status::Improved)
+            .map(|rule| limit(policy, finding, rule))
+            .unwrap_or_default(),
     }
 }
 
@@ -151,12 +162,10 @@ fn broken_budget(finding: &Finding<'_>) -> Option<Direction> {
 }
 
 /// `+31 %`, `+1.3 points`; from zero the difference.
-fn size(finding: &Finding<'_>, unit: Unit, scale: Scale) -> String {
-    match (finding.change_relative, finding.change) {
-        (_, Some(change)) if unit == Unit::Ratio => points(change),
-        (Some(relative), Some(_)) => percent(relative),
-        (None, Some(change)) => scale.difference(unit, change),
-        (_, None) => String::new(),
+fn size(finding: &Finding<'_>, unit: Unit, difference: &str) -> String {
+    match finding.change_relative.filter(|_| unit != Unit::Ratio) {
+        Some(relative) => percent(relative),
+        None => difference.to_owned(),
     }
 }
 
@@ -171,19 +180,16 @@ fn range(finding: &Finding<'_>, unit: Unit) -> String {
 }
 
 /// `+31 % (+126 ms)`; of what cannot be told the range.
-fn change(finding: &Finding<'_>, unit: Unit, scale: Scale, range: &str) -> String {
-    let size = size(finding, unit, scale);
-    match (finding.change, finding.change_relative) {
-        _ if size.is_empty() => size,
-        _ if finding.status == Status::Inconclusive && !range.is_empty() => {
-            let bare = range.trim_end_matches([NARROW, '%']).trim_end_matches(" points");
-            format!("{size} ({bare})")
-        }
-        (Some(change), Some(_)) if unit != Unit::Ratio && change != 0.0 => {
-            format!("{size} ({})", scale.difference(unit, change))
-        }
-        _ => size,
+fn change(finding: &Finding<'_>, unit: Unit, difference: &str, range: &str) -> String {
+    let size = size(finding, unit, difference);
+    if size.is_empty() || size == difference {
+        return size;
     }
+    if finding.status == Status::Inconclusive && !range.is_empty() {
+        let bare = range.trim_end_matches([NARROW, '%']).trim_end_matches(" points");
+        return format!("{size} ({bare})");
+    }
+    if difference.starts_with('0') { size } else { format!("{size} ({difference})") }
 }
 
 /// The limit that decided: `+10 %`, `−30 %`, `+0.5 points`, `at most 800 ms`.
@@ -240,12 +246,16 @@ pub(super) fn suite(
         mark: mark(suite.verdict).to_owned(),
         heading: tally.heading(suite, input.policy),
         lead: lead(suite, &tally),
-        counts: tally.counts(),
+        counts: if suite.verdict == Outcome::NoBaseline { String::new() } else { tally.counts() },
         compared: compared(suite),
         doubt: doubt(suite),
         next: next(suite, &accept),
         accept,
-        same: tally.same(),
+        same: if suite.verdict == Outcome::NoBaseline {
+            plural(suite.endpoints.len(), "endpoint")
+        } else {
+            tally.same()
+        },
         measured: measured(suite),
         baseline: baseline(input),
     }
@@ -357,18 +367,18 @@ fn lead(suite: &SuiteReport, tally: &Tally<'_>) -> Phrase {
         return Phrase::default().plain(said);
     }
     let Some(worst) = suite.rows.first() else { return Phrase::default() };
-    let phrase = Phrase::default().code(&worst.endpoint);
+    let phrase = Phrase::default().code(name(&worst.endpoint));
     let text = &worst.text;
     match worst.status {
         Status::Missing if text.symbol == "❌" => phrase.plain(" is in the baseline, but not in this run."),
         Status::New if text.symbol == "❌" => phrase.plain(" is not in the baseline."),
-        Status::Fail | Status::Warn | Status::Inconclusive | Status::Accepted => about(phrase, worst),
+        Status::Fail | Status::Warn | Status::Inconclusive | Status::Accepted => about(phrase, worst, suite),
         _ => quiet(suite, tally),
     }
 }
 
 /// `POST /checkout p95 went from 412 to 538 ms: +31 % (plausible +22 to +40 %), the limit is +10 %.`
-fn about(phrase: Phrase, row: &Row) -> Phrase {
+fn about(phrase: Phrase, row: &Row, suite: &SuiteReport) -> Phrase {
     let text = &row.text;
     let plausible = if text.range.is_empty() { String::new() } else { format!(" (plausible {})", text.range) };
     let (limit, metric) = (&text.limit, &text.metric);
@@ -381,6 +391,7 @@ fn about(phrase: Phrase, row: &Row) -> Phrase {
         _ => format!(" {metric} went from {both}: "),
     };
     let end = match row.status {
+        Status::Inconclusive if !doubt(suite).is_empty() => ", but this comparison cannot tell",
         Status::Inconclusive => ", which cannot be told from noise",
         Status::Accepted => ", which is accepted",
         _ => "",
@@ -396,7 +407,8 @@ fn quiet(suite: &SuiteReport, tally: &Tally<'_>) -> Phrase {
     let largest = changed.max_by(|a, b| relative(a).total_cmp(&relative(b))).filter(|row| relative(row) > 0.0);
     if let Some(row) = largest {
         let RowText { metric, size, both, .. } = &row.text;
-        phrase = phrase.plain(" Largest change: ").code(&row.endpoint).plain(format!(" {metric} {size} ({both})."));
+        phrase =
+            phrase.plain(" Largest change: ").code(name(&row.endpoint)).plain(format!(" {metric} {size} ({both})."));
     }
     let proven = |row: &&Row| row.evidence.as_ref().is_some_and(|evidence| evidence.runs >= DEPTH);
     let mut seen: Vec<(&Row, f64)> = suite
@@ -412,9 +424,9 @@ fn quiet(suite: &SuiteReport, tally: &Tally<'_>) -> Phrase {
         [(_, only)] => phrase.plain(format!(" A slowdown of p95 would have been seen from {} on.", percent(*only))),
         [(first, low), .., (last, high)] => phrase
             .plain(format!(" A slowdown of p95 would have been seen from {} on for ", percent(*low)))
-            .code(&first.endpoint)
+            .code(name(&first.endpoint))
             .plain(format!(", from {} on for ", percent(*high)))
-            .code(&last.endpoint)
+            .code(name(&last.endpoint))
             .plain("."),
     }
 }
@@ -440,7 +452,7 @@ fn requests(run: &Run) -> Option<u64> {
 fn compared(suite: &SuiteReport) -> Phrase {
     let facts = &suite.baseline;
     if facts.runs == 0 {
-        return Phrase::default().plain("compared with nothing");
+        return Phrase::default();
     }
     let runs = plural(facts.runs, "run");
     let phrase = Phrase::default().plain("compared with ");
@@ -511,7 +523,7 @@ fn record(suite: &SuiteReport) -> String {
 
 /// The text as one word of a shell; `None` of what nobody should paste into one.
 fn shell(text: &str) -> Option<String> {
-    let plain = !text.is_empty() && escape::clean(text) == text;
+    let plain = !text.is_empty() && escape::terminal(text) == text;
     plain.then(|| shlex::try_quote(text).ok().map(Into::into)).flatten()
 }
 
@@ -530,7 +542,9 @@ fn accept(findings: &[&Finding<'_>], now: Timestamp) -> String {
             }
             _ => return None,
         };
-        let quoted = |text: &str| (escape::clean(text) == text).then(|| serde_json::to_string(text).ok()).flatten();
+        let quoted = |text: &str| {
+            (!text.is_empty() && escape::terminal(text) == text).then(|| serde_json::to_string(text).ok()).flatten()
+        };
         let (endpoint, metric) = (quoted(&finding.endpoint)?, quoted(&metric.name())?);
         let metric = if finding.metric.as_ref().is_some_and(|own| matches!(own, Metric::Custom(_))) {
             metric
@@ -566,9 +580,15 @@ fn baseline(input: &SuiteInput<'_>) -> String {
     let times: Vec<Timestamp> = input.comparison.used_runs().filter_map(|run| run.time).collect();
     let runs = plural(input.comparison.used.len(), "baseline run");
     let day = |time: &Timestamp| time.strftime("%Y-%m-%d").to_string();
+    let used = input.comparison.used.len();
+    let thin = if input.policy.gate == Gate::Auto && (1..DEPTH).contains(&used) {
+        format!(", {} more and evidence decides instead of limits alone", DEPTH - used)
+    } else {
+        String::new()
+    };
     match (times.iter().min().map(day), times.iter().max().map(day)) {
-        (Some(first), Some(last)) if first != last => format!("{runs} from {first} to {last}"),
-        (Some(first), _) => format!("{runs} of {first}"),
-        _ => runs,
+        (Some(first), Some(last)) if first != last => format!("{runs} from {first} to {last}{thin}"),
+        (Some(first), _) => format!("{runs} of {first}{thin}"),
+        _ => runs + &thin,
     }
 }

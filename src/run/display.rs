@@ -45,12 +45,14 @@ impl Scale {
         plain(value * self.factor)
     }
 
-    /// A difference with sign and unit; of rates in points.
-    pub fn difference(self, unit: Unit, value: f64) -> String {
-        match unit {
-            Unit::Ratio => points(value),
-            _ => signed(value, &plain((value * self.factor).abs())) + self.suffix,
+    /// A difference with sign and unit, as fine as `largest` of the two values is shown; of rates in points.
+    pub fn difference(self, unit: Unit, value: f64, largest: f64) -> String {
+        if unit == Unit::Ratio {
+            return points(value);
         }
+        let step = 0.1_f64.powi(decimals(largest * self.factor));
+        let rounded = (value.abs() * self.factor / step).round() * step;
+        signed(value, &plain(rounded)) + self.suffix
     }
 }
 
@@ -61,9 +63,15 @@ pub fn plain(value: f64) -> String {
         let minus = if value < 0.0 { "\u{2212}" } else { "" };
         return format!("{minus}{}", count(size.round() as u64));
     }
-    let decimals = if size == 0.0 { 0 } else { (2 - size.log10().floor() as i32).clamp(0, 6) as usize };
+    let decimals = decimals(value) as usize;
     let text = format!("{value:.decimals$}").replace('-', "\u{2212}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// So many make three significant digits.
+fn decimals(value: f64) -> i32 {
+    let size = value.abs();
+    if size == 0.0 { 0 } else { (2 - size.log10().floor() as i32).clamp(0, 6) }
 }
 
 /// A signed share in percent: `+31 %`, `−4.2 %`.
@@ -93,7 +101,7 @@ fn two_digits(value: f64) -> String {
 fn signed(value: f64, digits: &str) -> String {
     // What rounds to nothing has no sign.
     if digits.chars().all(|digit| matches!(digit, '0' | '.')) {
-        return digits.to_owned();
+        return "0".to_owned();
     }
     format!("{}{digits}", if value < 0.0 { MINUS } else { '+' })
 }
@@ -150,8 +158,9 @@ mod tests {
     fn one_unit_a_row() {
         let scale = Scale::of(Unit::Milliseconds, 12_345.0);
         assert_eq!((scale.bare(9_000.0), scale.text(12_345.0)), ("9".to_owned(), "12.3 s".to_owned()));
-        assert_eq!(scale.difference(Unit::Milliseconds, -3_340.0), "\u{2212}3.34 s");
-        assert_eq!(Scale::of(Unit::Ratio, 0.1).difference(Unit::Ratio, 0.0134), "+1.34 points");
+        assert_eq!(scale.difference(Unit::Milliseconds, -3_340.0, 12_345.0), "\u{2212}3.3 s");
+        assert_eq!(scale.difference(Unit::Milliseconds, 3.0, 12_345.0), "0 s");
+        assert_eq!(Scale::of(Unit::Ratio, 0.1).difference(Unit::Ratio, 0.0134, 0.1), "+1.34 points");
         assert_eq!(value(538.0, Unit::Milliseconds), "538 ms");
     }
 

@@ -11,6 +11,7 @@
 
 mod cli;
 mod docs;
+mod escape;
 mod formats;
 mod gate;
 mod hostile;

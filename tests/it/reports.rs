@@ -12,7 +12,7 @@ use loadgate::format::read::read;
 use loadgate::policy::{Acceptance, Limit, Pattern, Place, Policy, Rule};
 use loadgate::report::compose::{Frame, SuiteInput, compose};
 use loadgate::report::templates::Templates;
-use loadgate::report::{Report, render, text};
+use loadgate::report::{CommitLink, IssueEvent, IssueRow, IssueState, IssueStep, IssueView, Report, render, text};
 use loadgate::run::combine::combine;
 use loadgate::run::metric::{Measurement, Metric, Source};
 use loadgate::run::{Endpoint, Load, Notice, Run};
@@ -109,6 +109,9 @@ fn seed() {
     assert_eq!((report.counts.judged, report.counts.passed, report.counts.failed), (4, 2, 2));
     assert_eq!((report.counts.missing, report.counts.not_measured), (1, 4));
     golden("seed", &report);
+    in_step("tests/golden/seed/junit.xml", &loadgate::report::junit::junit(&report).unwrap());
+    in_step("tests/golden/seed/report.csv", &loadgate::report::csv::csv(&report).unwrap());
+    in_step("tests/golden/seed/report.json", &(serde_json::to_string_pretty(&report).unwrap() + "\n"));
 }
 
 /// Figures of one endpoint: requests, failures, p50, p95, p99 in ms.
@@ -373,8 +376,8 @@ fn hostile_names() {
     let xml = loadgate::report::junit::junit(&report).unwrap();
     let mut reader = quick_xml::Reader::from_str(&xml);
     while reader.read_event().unwrap() != quick_xml::events::Event::Eof {}
-    in_step("tests/golden/hostile-names/junit.xml", &xml);
-    in_step("tests/golden/hostile-names/report.csv", &loadgate::report::csv::csv(&report).unwrap());
+    let table = loadgate::report::csv::csv(&report).unwrap();
+    assert!(csv::Reader::from_reader(table.as_bytes()).records().all(|record| record.is_ok()));
 }
 
 #[test]
@@ -435,4 +438,53 @@ fn a_template_of_the_user_fits_too() {
     assert!(
         comment.contains("</details>\n") && comment.ends_with("lines left out here; report.json has everything.\n")
     );
+}
+
+#[test]
+fn an_issue_over_time() {
+    let report = report(&[Case::new(vec![usual(worse)], weekly(5))], &on_github(Frame { exit_code: 1, ..frame() }));
+    let day = |day| Some(jiff::civil::date(2026, 11, day));
+    let commit = |letter: &str, on| Some(CommitLink { sha: letter.repeat(40), short: letter.repeat(7), day: day(on) });
+    let row = |failing, endpoint: &str, metric: &str| IssueRow {
+        failing,
+        endpoint: endpoint.to_owned(),
+        metric: metric.to_owned(),
+        mark: "slower".to_owned(),
+        both: "412 → 538 ms".to_owned(),
+        change: "+31 % (+126 ms)".to_owned(),
+        since: day(8),
+        runs: 3,
+    };
+    let url = Some("https://github.com/acme/shop/actions/runs/71234567".to_owned());
+    let event = |on, what, joined: &[&str], recovered: &[&str]| IssueEvent {
+        day: day(on),
+        what,
+        joined: joined.iter().map(|row| (*row).to_owned()).collect(),
+        recovered: recovered.iter().map(|row| (*row).to_owned()).collect(),
+        run_url: url.clone(),
+    };
+    let failing = IssueView {
+        state: IssueState::Failing,
+        since: day(8),
+        bad_runs: 3,
+        good_runs: 0,
+        close_after: 2,
+        rows: vec![row(true, "POST /checkout", "p95"), row(false, "GET /cart", "error rate")],
+        more_rows: 4,
+        last_good: commit("4", 1),
+        first_bad: commit("9", 8),
+        compare_url: Some("https://github.com/acme/shop/compare/4444444...9999999".to_owned()),
+        previous: Some(12),
+        timeline: vec![
+            event(8, IssueStep::Seen, &[], &[]),
+            event(15, IssueStep::Opened, &["GET /cart error rate"], &[]),
+            event(22, IssueStep::Better, &[], &["GET /cart error rate", "GET /a|b p95"]),
+        ],
+        earlier_runs: 14,
+    };
+    let templates = Templates::shipped();
+    in_step("tests/golden/issue/failing.md", &render::issue(&report, "default", &failing, &templates).unwrap());
+    let recovering = IssueView { state: IssueState::Recovering, good_runs: 1, rows: Vec::new(), ..failing };
+    in_step("tests/golden/issue/recovering.md", &render::issue(&report, "default", &recovering, &templates).unwrap());
+    assert_eq!(render::issue(&report, "nowhere", &recovering, &templates).unwrap(), "");
 }
