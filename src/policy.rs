@@ -37,6 +37,8 @@ pub struct Policy {
     pub missing: Presence,
     /// An endpoint of the current run that the baseline lacks.
     pub new: Presence,
+    /// Somebody who may has agreed to whatever fails here, and how: what would fail is accepted. For one pull request.
+    pub agreed: Option<String>,
 }
 
 /// What makes the exit code other than 0 (SPEC section 3). The default is `fail` alone.
@@ -113,7 +115,7 @@ impl FromStr for FailOn {
 pub struct UnknownBlocking(pub String);
 
 /// What to make of an endpoint that stands on one side only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Presence {
     /// Not mentioned.
@@ -302,6 +304,7 @@ impl Policy {
             accepted: Vec::new(),
             missing: Presence::Warn,
             new: Presence::Report,
+            agreed: None,
         }
     }
 

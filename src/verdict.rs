@@ -12,6 +12,8 @@ pub mod sensitivity;
 mod settle;
 mod words;
 
+use std::fmt::Write as _;
+
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -183,7 +185,13 @@ pub fn judge<'p>(policy: &'p Policy, comparison: &Comparison<'_>, today: Date) -
     evidence::measure(&mut rows, comparison.used.len(), comparison.current_runs);
     let shift = evidence::common_shift(&rows, comparison);
     let decisions = decide::decide(policy, comparison, &rows, shift);
-    let findings = finding::findings(policy, comparison, &rows, &decisions, today);
+    let mut findings = finding::findings(policy, comparison, &rows, &decisions, today);
+    if let Some(how) = &policy.agreed {
+        for finding in findings.iter_mut().filter(|finding| finding.status == Status::Fail) {
+            finding.status = Status::Accepted;
+            let _ = write!(finding.why, "; accepted here by {how}");
+        }
+    }
     Verdict {
         outcome: outcome(policy, comparison, &findings),
         decided: decide::decided(policy.gate, comparison.used.len()),
@@ -200,6 +208,7 @@ fn outcome(policy: &Policy, comparison: &Comparison<'_>, findings: &[Finding<'_>
         Status::Inconclusive => Some(Outcome::Inconclusive),
         Status::Improved | Status::Pass | Status::Accepted => Some(Outcome::Pass),
         Status::New => presence(policy.new),
+        Status::Missing if policy.agreed.is_some() => presence(policy.missing.min(Presence::Warn)),
         Status::Missing => presence(policy.missing),
         Status::NotMeasured | Status::Info => None,
     };

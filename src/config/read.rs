@@ -108,6 +108,7 @@ pub(super) fn config(file: wire::File, path: &str) -> Result<Config, ConfigError
             .maybe(endpoints.missing.as_ref(), |text| value::word(text, &MISSING))?
             .unwrap_or(shipped.missing),
         new: top("endpoints.new").maybe(endpoints.new.as_ref(), |text| value::word(text, &NEW))?.unwrap_or(shipped.new),
+        agreed: None,
     };
     let profiles = profile::profiles(file.profiles, path)?;
     Ok(Config {

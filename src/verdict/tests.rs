@@ -263,6 +263,16 @@ fn a_run_that_was_cut_short_is_no_pass() {
 }
 
 #[test]
+fn what_fails_can_be_agreed_to() {
+    let budget = policy(vec![Rule { max: Some(100.0), ..Rule::about(Metric::LatencyP50) }]);
+    let agreed = Policy { agreed: Some("the label `fine`".to_owned()), missing: Presence::Fail, ..budget };
+    judged(&agreed, &baseline(&[]), &[simple(0, 120.0)], |verdict| {
+        assert_eq!((only(verdict).status, verdict.outcome), (Status::Accepted, Outcome::NoBaseline));
+        assert!(only(verdict).why.ends_with("; accepted here by the label `fine`"), "{}", only(verdict).why);
+    });
+}
+
+#[test]
 fn nothing_judged_is_no_pass() {
     let gate = policy(vec![limit(Metric::LatencyP99, Limit::Relative(0.1))]);
     judged(&gate, &baseline(&[simple(0, 1.0)]), &[simple(0, 1.0)], |verdict| {
