@@ -94,6 +94,11 @@ pub enum Command {
   loadgate inspect results/
   loadgate inspect --format json results/*.csv")]
     Inspect(Inspect),
+    /// Make another page of a report: HTML, Markdown, JUnit, CSV
+    #[command(after_help = "Examples:
+  loadgate report loadgate-report/report.json --format html -o report.html
+  loadgate report loadgate-report/report.json --format csv | column -s, -t")]
+    Report(RenderReport),
     /// The committed baseline: add to it, show it, compare its runs, accept a new level
     #[command(subcommand)]
     Baseline(BaselineCommand),
@@ -298,6 +303,38 @@ pub struct Inspect {
     /// How to print
     #[arg(long, value_name = "KIND", env = "LOADGATE_FORMAT", default_value = "text")]
     pub format: TextOrJson,
+}
+
+/// `loadgate report`
+#[derive(Debug, Clone, Args)]
+pub struct RenderReport {
+    /// A report.json that `check` wrote
+    #[arg(value_name = "REPORT.json")]
+    pub report: PathBuf,
+    /// What to make of it
+    #[arg(long, value_name = "KIND", default_value = "markdown")]
+    pub format: Page,
+    /// Write it to this file instead of printing it
+    #[arg(short, long = "out", value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Folder with templates of your own
+    #[arg(long, value_name = "DIR", env = "LOADGATE_TEMPLATE_DIR")]
+    pub template_dir: Option<PathBuf>,
+}
+
+/// What to make of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Page {
+    /// One page that needs nothing else.
+    Html,
+    /// The job summary.
+    Markdown,
+    /// The report itself.
+    Json,
+    /// For viewers of test results.
+    Junit,
+    /// One line per row, raw numbers.
+    Csv,
 }
 
 /// `loadgate formats`

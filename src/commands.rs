@@ -8,6 +8,7 @@ pub mod formats;
 pub mod init;
 pub mod inspect;
 pub mod man;
+pub mod report;
 pub mod schema;
 pub mod simulate;
 
@@ -103,6 +104,7 @@ fn run(command: &Command, world: &World<'_>) -> anyhow::Result<Done> {
         Command::Check(arguments) => check::run(arguments, world),
         Command::Publish(_) => anyhow::bail!("not yet"),
         Command::Inspect(arguments) => inspect::run(arguments, world),
+        Command::Report(arguments) => report::run(arguments, world),
         Command::Baseline(command) => baseline::run(command, world),
         Command::Simulate(arguments) => simulate::simulate(arguments),
         Command::Calibrate { files } => calibrate::run(files, &settings::config(world.common)?.names, &root),

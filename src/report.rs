@@ -7,9 +7,11 @@ pub mod compose;
 pub mod csv;
 pub mod escape;
 pub mod junit;
+pub mod read;
 pub mod render;
 pub mod templates;
 pub mod text;
+pub mod trend;
 mod words;
 
 use std::collections::BTreeMap;
@@ -103,6 +105,9 @@ pub struct SuiteReport {
     /// Every endpoint of the run in a few words, by name.
     #[serde(default)]
     pub endpoints: Vec<EndpointSummary>,
+    /// How the worst rows went from run to run.
+    #[serde(default)]
+    pub trends: Vec<trend::Trend>,
     /// About this suite.
     pub notices: Vec<Notice>,
     /// Sentences made from the figures, for templates.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::baseline::store;
 use crate::config;
+use crate::report::{self, Report};
 use crate::run::Run;
 
 /// A file that has a schema.
@@ -16,11 +17,13 @@ pub enum Kind {
     Run,
     /// The committed baseline.
     Baseline,
+    /// The report: `report.json`.
+    Report,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Config, Self::Run, Self::Baseline];
+    pub const ALL: [Self; 4] = [Self::Config, Self::Run, Self::Baseline, Self::Report];
 
     /// Its name: of the file in `schemas/`, and on the command line.
     pub fn name(self) -> &'static str {
@@ -28,6 +31,7 @@ impl Kind {
             Self::Config => "config",
             Self::Run => "run",
             Self::Baseline => "baseline",
+            Self::Report => "report",
         }
     }
 
@@ -37,6 +41,7 @@ impl Kind {
             Self::Config => config::schema(),
             Self::Run => versioned(schemars::schema_for!(Run), "loadgate.run/1"),
             Self::Baseline => versioned(store::schema(), store::SCHEMA),
+            Self::Report => versioned(schemars::schema_for!(Report), report::SCHEMA),
         };
         plain(&mut schema);
         schema.to_value()

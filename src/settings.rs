@@ -99,8 +99,8 @@ pub fn config(common: &Common) -> anyhow::Result<Config> {
 }
 
 /// The templates that count: of the option, else of the config, else ours.
-pub fn templates(root: &Path, judging: &Judging, config: &Config) -> anyhow::Result<Templates> {
-    let named = judging.template_dir.clone().or_else(|| config.templates.as_ref().map(PathBuf::from));
+pub fn templates(root: &Path, named: Option<&Path>, config: &Config) -> anyhow::Result<Templates> {
+    let named = named.or_else(|| config.templates.as_ref().map(Path::new));
     match named {
         Some(folder) => Ok(Templates::from_folder(&root.join(folder))?),
         None => Ok(Templates::shipped()),

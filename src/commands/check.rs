@@ -25,7 +25,7 @@ pub fn run(arguments: &Check, world: &World<'_>) -> anyhow::Result<Done> {
     let context = Context::read(world.vars);
     let config = settings::config(world.common)?;
     let root = settings::root(world.common);
-    let templates = settings::templates(&root, &arguments.judging, &config)?;
+    let templates = settings::templates(&root, arguments.judging.template_dir.as_deref(), &config)?;
     let settings = Settings::new(world.common, &arguments.judging, &arguments.files, config, templates, world.now)?;
     settings.config.check_history(arguments.publishing.history_branch.as_deref())?;
     let report = pipeline::check(&settings, origin(&context))?;

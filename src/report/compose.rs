@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     BaselineFacts, Counts, EndpointSummary, Evidence, Origin, Report, ReportText, Row, RuleFacts, SCHEMA, SuiteReport,
-    SuiteText, words,
+    SuiteText, trend, words,
 };
 use crate::baseline::Baseline;
 use crate::compare::Comparison;
@@ -92,6 +92,7 @@ fn suite(input: &SuiteInput<'_>, now: Timestamp) -> SuiteReport {
         repeats: input.runs.len(),
         counts,
         endpoints: endpoints(input.runs, &rows),
+        trends: trend::of_baseline(&rows, input.baseline, input.runs.first()),
         rows,
         notices: notices(input),
         text: SuiteText::default(),

@@ -107,11 +107,11 @@ fn linked(out: &str, next: char) -> bool {
         tail.is_some_and(|tail| tail.eq_ignore_ascii_case(word))
     };
     match next {
+        _ if ends("@") => true,
         '.' => ends("www"),
-        '0'..='9' => ends("#") || ends("gh-") || ends("@"),
+        '0'..='9' => ends("#") || ends("gh-"),
         '/' | '+' | '-' => ends(":"),
-        _ if next.is_alphanumeric() || next == '_' => ends("@") || ends(":"),
-        _ => false,
+        _ => next.is_alphabetic() && ends(":"),
     }
 }
 

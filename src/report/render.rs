@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::templates::{EXTENSION, Templates};
+use super::trend::Trend;
 use super::{
     BaselineFacts, Counts, EndpointSummary, ISSUE_CHARS, IssueStep, IssueView, Origin, Phrase, Report, ReportText, Row,
     Style, SuiteReport, SuiteText, escape,
@@ -149,6 +150,8 @@ pub struct SuitePage<'a> {
     explained: Vec<&'a Row>,
     /// `37 rows left out here`; empty where there was room for all.
     left_out: String,
+    /// How the worst rows went from run to run; empty where there is no room for charts.
+    trends: &'a [Trend],
     /// About this suite.
     notices: Vec<&'a Notice>,
     /// Sentences about this suite.
@@ -305,6 +308,7 @@ impl<'a> SuitePage<'a> {
             explained,
             left_out: left_out(left_open + left_same + left_unjudged, left_endpoints),
             notices: notices.take(room.notices).collect(),
+            trends: if room.charts { &suite.trends } else { &[] },
             text: &suite.text,
         }
     }

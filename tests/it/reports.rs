@@ -488,3 +488,19 @@ fn an_issue_over_time() {
     in_step("tests/golden/issue/recovering.md", &render::issue(&report, "default", &recovering, &templates).unwrap());
     assert_eq!(render::issue(&report, "nowhere", &recovering, &templates).unwrap(), "");
 }
+
+#[test]
+fn a_report_is_what_its_schema_says() {
+    let schema = loadgate::schema::Kind::Report.schema();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for report in [
+        report(&[seed_case()], &frame()),
+        report(&[Case::new(vec![usual(worse)], weekly(5))], &on_github(frame())),
+        report(&[Case::new(vec![usual(worse)], Baseline::new("default"))], &frame()),
+    ] {
+        let document = serde_json::to_value(&report).unwrap();
+        let errors: Vec<String> =
+            validator.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+}
