@@ -37,15 +37,19 @@ impl Kind {
 
     /// Its schema, draft 2020-12.
     pub fn schema(self) -> Value {
-        let mut schema = match self {
+        plainly(match self {
             Self::Config => config::schema(),
             Self::Run => versioned(schemars::schema_for!(Run), "loadgate.run/1"),
             Self::Baseline => versioned(store::schema(), store::SCHEMA),
             Self::Report => versioned(schemars::schema_for!(Report), report::SCHEMA),
-        };
-        plain(&mut schema);
-        schema.to_value()
+        })
     }
+}
+
+/// A schema made from our types, as JSON, its descriptions as prose.
+pub fn plainly(mut schema: Schema) -> Value {
+    plain(&mut schema);
+    schema.to_value()
 }
 
 /// The key that says what a file of ours is; the types know it only where they are written.

@@ -20,7 +20,7 @@ pub fn run(arguments: &RenderReport, world: &World<'_>) -> anyhow::Result<Done> 
     let root = settings::root(world.common);
     let config = settings::config(world.common)?;
     let templates = settings::templates(&root, arguments.template_dir.as_deref(), &config)?;
-    let report = load(&root.join(&arguments.report))?;
+    let report = load(&root, &arguments.report)?;
     let page = match arguments.format {
         Page::Html => render::html(&report, &templates)?,
         Page::Markdown => render::summary(&report, &templates)?,
@@ -30,19 +30,19 @@ pub fn run(arguments: &RenderReport, world: &World<'_>) -> anyhow::Result<Done> 
     };
     match &arguments.out {
         Some(path) => {
-            let path = root.join(path);
-            files::write(&path, page.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))?;
+            files::write(&root.join(path), page.as_bytes())
+                .with_context(|| format!("{} cannot be written", path.display()))?;
             Ok(Done { stderr: format!("wrote {}\n", path.display()), ..Done::default() })
         }
         None => Ok(Done::printed(page)),
     }
 }
 
-/// A report file.
-pub fn load(path: &Path) -> anyhow::Result<Report> {
+/// A report file, named as the user did.
+pub fn load(root: &Path, path: &Path) -> anyhow::Result<Report> {
     let shown = path.display();
     let mut text = String::new();
-    let file = File::open(path).with_context(|| format!("{shown} cannot be read"))?;
+    let file = File::open(root.join(path)).with_context(|| format!("{shown} cannot be read"))?;
     file.take(LARGEST + 1).read_to_string(&mut text).with_context(|| format!("{shown} cannot be read"))?;
     if text.len() as u64 > LARGEST {
         bail!("{shown} is too large for a report: at most {} MiB", LARGEST >> 20);

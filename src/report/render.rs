@@ -27,7 +27,7 @@ const COMMENT_CHARACTERS: usize = 60_000;
 /// GitHub drops a step's summary above 1 MiB whole.
 const SUMMARY_BYTES: usize = 900 << 10;
 /// Steps of the engine, so that a template ends. The largest page of ours takes about a tenth.
-const FUEL: u64 = 20_000_000;
+const FUEL: u64 = 10_000_000;
 /// Our escaping, to the engine.
 const MARKDOWN: &str = "markdown";
 
@@ -73,6 +73,11 @@ pub fn issue(report: &Report, suite: &str, view: &IssueView, templates: &Templat
 pub fn html(report: &Report, templates: &Templates) -> Result<String, RenderError> {
     let environment = environment(templates)?;
     render(&environment, "report.html.j2", &Page::new(report, &ROOMY))
+}
+
+/// What templates see, as schemas: of `summary.md.j2`, `comment.md.j2` and `report.html.j2`, and of `issue.md.j2`.
+pub fn schemas() -> [schemars::Schema; 2] {
+    [schemars::schema_for!(Page<'static>), schemars::schema_for!(IssuePage<'static>)]
 }
 
 /// What a template sees: the report, its suites with the rows that have room.

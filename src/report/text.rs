@@ -5,6 +5,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use super::{Phrase, Report, Row, SuiteReport, escape, render};
 use crate::run::Notice;
+use crate::run::display::plural;
 use crate::verdict::{Outcome, Status};
 
 /// Rows of a suite's table unless all are asked for.
@@ -52,6 +53,12 @@ fn suite(out: &mut Vec<String>, suite: &SuiteReport, width: usize, all: bool) {
     if left > 0 {
         out.push(format!("{left} more {} in report.json", if left == 1 { "row" } else { "rows" }));
     }
+    let unjudged = || suite.rows.iter().filter(|row| matches!(row.status, Status::NotMeasured | Status::Info));
+    if all {
+        out.extend(unjudged().map(why));
+    } else if unjudged().next().is_some() && suite.verdict != Outcome::NoBaseline {
+        out.push(format!("{} not judged, --verbose says why", plural(unjudged().count(), "figure")));
+    }
     let due = |row: &&&Row| match row.status {
         Status::Inconclusive => text.doubt.is_empty(),
         status => status == Status::Accepted,
@@ -96,7 +103,19 @@ fn lines(rows: &[&Row], width: usize) -> Vec<String> {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.lines().map(|line| line.trim_end().to_owned()).collect()
+    table.lines().map(|line| marked(line.trim_end())).collect()
+}
+
+/// The line with its mark in colour.
+fn marked(line: &str) -> String {
+    const TONES: [(&str, AnsiColor); 4] =
+        [("❌", AnsiColor::Red), ("⚠", AnsiColor::Yellow), ("❔", AnsiColor::Yellow), ("⚡", AnsiColor::Green)];
+    let text = line.trim_start();
+    let tone = TONES.iter().find(|(symbol, _)| text.starts_with(symbol));
+    match (tone, text.split_once("  ")) {
+        (Some((_, color)), Some((mark, rest))) => format!(" {}  {rest}", paint(color.on_default(), mark)),
+        _ => line.to_owned(),
+    }
 }
 
 fn why(row: &Row) -> String {

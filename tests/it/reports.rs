@@ -1,6 +1,8 @@
 //! What people see, kept as files: `tests/golden/<state>/` holds the comment, the summary and the text on the terminal of each
 //! state, so that a reviewer sees what users see. `UPDATE=1 cargo test --test it reports` writes them anew.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +19,7 @@ use loadgate::run::combine::combine;
 use loadgate::run::metric::{Measurement, Metric, Source};
 use loadgate::run::{Endpoint, Load, Notice, Run};
 use loadgate::verdict::{Outcome, judge};
+use serde_json::Value;
 
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -441,6 +444,20 @@ fn a_template_of_the_user_fits_too() {
 }
 
 #[test]
+fn a_table_fits_the_terminal() {
+    let report = report(&[Case::new(vec![usual(worse)], weekly(5))], &frame());
+    for width in [60, 80, 120] {
+        let text = anstream::adapter::strip_str(&text::table(&report, width, true)).to_string();
+        let table = text.lines().filter(|line| line.starts_with(' ') && !line.starts_with("  -"));
+        assert!(table.clone().count() > 20);
+        for line in table {
+            assert!(line.chars().count() <= width, "{width}: {line}");
+        }
+    }
+    assert!(text::table(&report, 80, false).contains("\u{1b}[31m❌ slower\u{1b}[0m"));
+}
+
+#[test]
 fn an_issue_over_time() {
     let report = report(&[Case::new(vec![usual(worse)], weekly(5))], &on_github(Frame { exit_code: 1, ..frame() }));
     let day = |day| Some(jiff::civil::date(2026, 11, day));
@@ -503,4 +520,88 @@ fn a_report_is_what_its_schema_says() {
             validator.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();
         assert!(errors.is_empty(), "{errors:#?}");
     }
+}
+
+#[test]
+fn the_page_about_templates_is_in_step() {
+    const BEGIN: &str = "<!-- generated from the types: begin -->\n";
+    const END: &str = "<!-- generated from the types: end -->\n";
+    let page = fs::read_to_string(root("docs/TEMPLATES.md")).unwrap();
+    let (head, rest) = page.split_once(BEGIN).expect("the begin marker");
+    let (_, tail) = rest.split_once(END).expect("the end marker");
+    let [page, issue] = render::schemas().map(loadgate::schema::plainly);
+    let mut tables = String::new();
+    object(&mut tables, "The page", &page);
+    object(&mut tables, "The page of an issue", &issue);
+    let mut known: BTreeMap<String, &Value> = BTreeMap::new();
+    for schema in [&page, &issue] {
+        known.extend(schema["$defs"].as_object().unwrap().iter().map(|(name, schema)| (name.clone(), schema)));
+    }
+    for (name, schema) in known {
+        match schema.get("properties") {
+            Some(_) => object(&mut tables, &name, schema),
+            None => writeln!(tables, "\n### {name}\n\n{}", words(schema)).unwrap(),
+        }
+    }
+    in_step("docs/TEMPLATES.md", &format!("{head}{BEGIN}{tables}\n{END}{tail}"));
+}
+
+fn object(out: &mut String, title: &str, schema: &Value) {
+    write!(out, "\n### {title}\n\n| key | holds | |\n|---|---|---|\n").unwrap();
+    for (key, value) in schema["properties"].as_object().unwrap() {
+        writeln!(out, "| `{key}` | {} | {} |", holds(value), value["description"].as_str().unwrap_or_default())
+            .unwrap();
+    }
+}
+
+/// The words that an enumeration knows.
+fn words(schema: &Value) -> String {
+    let description = schema["description"].as_str().unwrap_or_default();
+    let choices = schema["oneOf"].as_array().cloned().unwrap_or_default();
+    let choice = |choice: &Value| {
+        let word = choice.get("const").or_else(|| choice.pointer("/enum/0")).and_then(Value::as_str)?;
+        Some(format!("\n* `{word}`: {}", choice["description"].as_str().unwrap_or_default()))
+    };
+    format!("{description}\n{}", choices.iter().filter_map(choice).collect::<String>())
+}
+
+/// What stands behind a key, in a few words.
+fn holds(value: &Value) -> String {
+    if let Some(name) = value["$ref"].as_str() {
+        let name = name.trim_start_matches("#/$defs/");
+        return format!("[{name}](#{})", name.to_lowercase());
+    }
+    if let Some(choices) = value.get("anyOf").or_else(|| value.get("oneOf")).and_then(Value::as_array) {
+        let some: Vec<String> = choices.iter().filter(|one| one["type"] != "null").map(holds).collect();
+        return format!("{} or none", some.join(", "));
+    }
+    let (name, or_none) = match &value["type"] {
+        Value::Array(types) => (types[0].as_str().unwrap_or_default(), " or none"),
+        one => (one.as_str().unwrap_or_default(), ""),
+    };
+    let name = match name {
+        "array" => format!("list of {}", holds(&value["items"])),
+        "string" => "text".to_owned(),
+        "integer" | "number" => "number".to_owned(),
+        "boolean" => "true or false".to_owned(),
+        "object" => format!("{} by name", holds(&value["additionalProperties"])),
+        other => other.to_owned(),
+    };
+    name + or_none
+}
+
+/// The example of the page works, and says what it is meant to.
+#[test]
+fn the_example_of_the_page_about_templates_works() {
+    let page = fs::read_to_string(root("docs/TEMPLATES.md")).unwrap();
+    let (_, rest) = page.split_once("<!-- example: begin -->\n```jinja\n").unwrap();
+    let (example, _) = rest.split_once("```\n").unwrap();
+    let templates = Templates::from_texts([("comment.md.j2".to_owned(), example.to_owned())].into());
+    let report = report(&[Case::new(vec![usual(worse)], weekly(5))], &frame());
+    let comment = render::comment(&report, &templates).unwrap();
+    assert!(comment.starts_with("### ❌ Load test: 3 of 6 endpoints are worse than allowed\n"), "{comment}");
+    assert!(
+        comment.contains("\n- ❌ slower: `POST /checkout` p95 411 → 540 ms, +31\u{202f}% (+129 ms)\n"),
+        "{comment}"
+    );
 }
