@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 use crate::policy::Gate;
+pub use crate::publish::{CommentWhen, IssueWhen, StatusKind, UpdateBaseline};
 
 /// Judges load-test results: reads what Locust, k6, JMeter and others leave, compares with the committed baseline, says what got worse.
 #[derive(Debug, Parser)]
@@ -233,52 +234,6 @@ pub struct Publishing {
     /// Gets one Slack-compatible JSON post when the state changes
     #[arg(long, value_name = "URL", env = "LOADGATE_WEBHOOK_URL", hide_env_values = true)]
     pub webhook_url: Option<String>,
-}
-
-/// When to comment on a pull request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum CommentWhen {
-    /// On every run.
-    Always,
-    /// From the first row on that is not a pass.
-    OnChange,
-    /// From the first failing row on.
-    OnFailure,
-    /// Not at all.
-    Never,
-}
-
-/// What to set on the tested commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StatusKind {
-    /// Nothing: the step's exit code is the check.
-    None,
-    /// A commit status.
-    CommitStatus,
-    /// A check run with annotations.
-    CheckRun,
-}
-
-/// Whether to keep a regression issue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum IssueWhen {
-    /// For schedule, push and dispatch on the default branch.
-    Auto,
-    /// Wherever it runs.
-    On,
-    /// Never.
-    Off,
-}
-
-/// How a good run becomes part of the baseline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum UpdateBaseline {
-    /// Not by itself.
-    Never,
-    /// By a commit to the default branch.
-    Commit,
-    /// By one pull request that is kept up to date.
-    PullRequest,
 }
 
 /// What `check` prints on stdout.

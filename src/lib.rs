@@ -24,6 +24,8 @@ pub mod report;
 
 pub mod history;
 
+pub mod publish;
+
 pub mod schema;
 
 pub mod simulate;

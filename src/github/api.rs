@@ -174,6 +174,9 @@ pub struct Commit {
     pub sha: String,
     /// Its tree.
     pub tree: Object,
+    /// What it follows.
+    #[serde(default)]
+    pub parents: Vec<Object>,
     /// Its message. Untrusted.
     #[serde(default)]
     pub message: String,

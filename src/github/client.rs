@@ -7,9 +7,16 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http_body_util::{BodyExt as _, Limited};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use octocrab::service::middleware::auth_header::AuthHeaderLayer;
+use octocrab::service::middleware::base_uri::BaseUriLayer;
+use octocrab::service::middleware::extra_headers::ExtraHeadersLayer;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -19,6 +26,10 @@ const MOST_PAGES: usize = 100;
 const MOST_BYTES: usize = 128 << 20;
 /// Redirects of one call that are followed (a renamed repository makes one).
 const MOST_REDIRECTS: usize = 3;
+/// What GitHub recommends to ask for.
+const ACCEPT: &str = "application/vnd.github+json";
+/// For a connection.
+const CONNECT: Duration = Duration::from_secs(5);
 /// Writes after which we slow down: GitHub asks for a second between them.
 const QUICK_WRITES: u32 = 5;
 
@@ -167,6 +178,10 @@ pub struct Patience {
     pub first_wait: Duration,
     /// Between writes, once there are more than a few.
     pub between_writes: Duration,
+    /// How long we look for what a create without an answer may have made.
+    pub look: Duration,
+    /// How long we wait for a list to show what we made.
+    pub lag: Duration,
 }
 
 impl Default for Patience {
@@ -179,6 +194,9 @@ impl Default for Patience {
             in_all: Duration::from_secs(120),
             first_wait: Duration::from_millis(500),
             between_writes: Duration::from_secs(1),
+            // "At least 2 s" (SPEC section 7), with some room for clocks.
+            look: Duration::from_millis(2_500),
+            lag: Duration::from_secs(20),
         }
     }
 }
@@ -266,6 +284,24 @@ impl<T: Transport> Client<T> {
         true
     }
 
+    /// Waits a random time that grows with the rounds lost against other jobs. `false` if there is no time left.
+    pub async fn step_back(&self, round: u32) -> bool {
+        let most = self.patience.first_wait.saturating_mul(1 << round.min(3));
+        self.pause(most.mul_f64(chance())).await
+    }
+
+    /// Waits before each look for what may have been made, [`Patience::look`] together.
+    pub fn looks(&self) -> impl Iterator<Item = Duration> + use<T> {
+        let look = self.patience.look;
+        [look / 10, look / 5, look / 5, look / 2].into_iter()
+    }
+
+    /// Waits before each further look at a list that lags behind, [`Patience::lag`] together.
+    pub fn lags(&self) -> impl Iterator<Item = Duration> + use<T> {
+        let lag = self.patience.lag;
+        [64, 32, 16, 8, 8, 8, 8, 8, 8, 4].into_iter().map(move |part| lag / part)
+    }
+
     async fn spend(&self, time: Duration) {
         tokio::time::sleep(time).await;
         self.spent.set(self.spent.get() + time);
@@ -273,7 +309,8 @@ impl<T: Transport> Client<T> {
 
     /// One call with its tries.
     async fn call(&self, mut call: Call) -> Result<Answer, CallError> {
-        if call.method != Method::Get {
+        // Commits and refs tell nobody anything, and a race for a branch is lost while waiting.
+        if call.method != Method::Get && !call.path.contains("/git/") {
             self.writes.set(self.writes.get() + 1);
             if self.writes.get() > QUICK_WRITES {
                 self.pause(self.patience.between_writes).await;
@@ -327,10 +364,13 @@ impl<T: Transport> Client<T> {
     /// Doubling waits, each between half and the whole, so that jobs which failed together do not return together.
     fn backoff(&self, tries: u32) -> Duration {
         let whole = self.patience.first_wait.saturating_mul(1 << tries.saturating_sub(1).min(10));
-        // The standard library's only source of chance: the keys of a hash map.
-        let chance = RandomState::new().build_hasher().finish() % 1_000;
-        whole / 2 + (whole / 2).mul_f64(chance as f64 / 1_000.0)
+        whole / 2 + (whole / 2).mul_f64(chance())
     }
+}
+
+/// 0..1, from the standard library's only source of chance: the keys of a hash map.
+fn chance() -> f64 {
+    (RandomState::new().build_hasher().finish() % 1_000) as f64 / 1_000.0
 }
 
 /// What to make of an outcome.
@@ -471,17 +511,49 @@ impl Octo {
         if !base_url.starts_with("https://") && !base_url.starts_with("http://") {
             return Err(failed("expected a URL that begins with https://".to_owned()));
         }
-        let accept = "accept".parse().map_err(|error| failed(format!("{error:?}")))?;
-        let mut builder = octocrab::Octocrab::builder()
-            .base_uri(base_url)
-            .map_err(|error| failed(chain(&error)))?
-            .add_header(accept, "application/vnd.github+json".to_owned())
-            .set_connect_timeout(Some(Duration::from_secs(5)));
-        if let Some(token) = token {
-            builder = builder.personal_token(token.reveal());
-        }
-        builder.build().map(Self).map_err(|error| failed(chain(&error)))
+        // Without TLS no certificate authorities are needed, and a machine may have none.
+        let built = if base_url.starts_with("http://") { plain(base_url, token) } else { encrypted(base_url, token) };
+        built.map(Self).map_err(failed)
     }
+}
+
+fn encrypted(base_url: &str, token: Option<&Token>) -> Result<octocrab::Octocrab, String> {
+    let accept = parsed("accept")?;
+    let mut builder = octocrab::Octocrab::builder()
+        .base_uri(base_url)
+        .map_err(|error| chain(&error))?
+        .add_header(accept, ACCEPT.to_owned())
+        .set_connect_timeout(Some(CONNECT));
+    if let Some(token) = token {
+        builder = builder.personal_token(token.reveal());
+    }
+    builder.build().map_err(|error| chain(&error))
+}
+
+fn parsed<R: FromStr<Err: fmt::Debug>>(text: &str) -> Result<R, String> {
+    // The error shows what is wrong, never the text: that may be the token.
+    text.parse().map_err(|error| format!("{error:?}"))
+}
+
+/// What octocrab builds for itself, but for the TLS below.
+fn plain(base_url: &str, token: Option<&Token>) -> Result<octocrab::Octocrab, String> {
+    let mut headers = Vec::new();
+    for (name, value) in [("user-agent", "octocrab"), ("accept", ACCEPT)] {
+        headers.push((parsed(name)?, parsed(value)?));
+    }
+    let bearer = token.map(|token| parsed(&format!("Bearer {}", token.reveal()))).transpose()?;
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT));
+    let client =
+        hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build::<_, octocrab::OctoBody>(connector);
+    let built = octocrab::OctocrabBuilder::new_empty()
+        .with_service(client)
+        .with_layer(&ExtraHeadersLayer::new(Arc::new(headers)))
+        .with_layer(&BaseUriLayer::new(parsed(base_url)?))
+        .with_layer(&AuthHeaderLayer::new(bearer, parsed(base_url)?, parsed(base_url)?))
+        .with_auth(octocrab::AuthState::None)
+        .build();
+    built.map_err(|never| match never {})
 }
 
 impl Transport for Octo {

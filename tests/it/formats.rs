@@ -162,7 +162,7 @@ fn artifacts(folder: &Path, found: &mut Vec<PathBuf>) {
     for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() {
-            if !["config", "stats", "seed"].contains(&name) {
+            if !["config", "github", "stats", "seed"].contains(&name) {
                 artifacts(&path, found);
             }
         } else if path.extension().is_none_or(|extension| extension != "md")

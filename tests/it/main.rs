@@ -14,6 +14,7 @@ mod docs;
 mod escape;
 mod formats;
 mod gate;
+mod github;
 mod hostile;
 mod house;
 mod reports;
