@@ -8,6 +8,7 @@ pub mod formats;
 pub mod init;
 pub mod inspect;
 pub mod man;
+pub mod publish;
 pub mod report;
 pub mod schema;
 pub mod simulate;
@@ -36,6 +37,8 @@ pub struct Done {
     pub stderr: String,
     /// Words for the workflow's runner, a line each, for stdout.
     pub workflow_commands: Vec<String>,
+    /// The same for stderr, where the runner listens too, as one text.
+    pub runner_log: String,
     /// What the process exits with.
     pub exit_code: u8,
 }
@@ -56,6 +59,8 @@ pub struct World<'a> {
     pub vars: &'a BTreeMap<String, String>,
     /// The present time.
     pub now: Timestamp,
+    /// Whether a workflow's runner started us as an action, without arguments.
+    pub as_action: bool,
 }
 
 /// The whole program: `typed` arguments (without the program's name) or the action's inputs, to an exit code.
@@ -87,7 +92,7 @@ pub fn start(typed: Vec<OsString>, vars: &BTreeMap<String, String>) -> u8 {
         Color::Never => anstream::ColorChoice::Never,
     }
     .write_global();
-    let world = World { common: &cli.common, vars, now: cli.common.now.unwrap_or_else(Timestamp::now) };
+    let world = World { common: &cli.common, vars, now: cli.common.now.unwrap_or_else(Timestamp::now), as_action };
     match run(&cli.command, &world) {
         Ok(done) => {
             print(&done, cli.common.quiet, in_actions);
@@ -102,7 +107,7 @@ fn run(command: &Command, world: &World<'_>) -> anyhow::Result<Done> {
     let root = settings::root(world.common);
     match command {
         Command::Check(arguments) => check::run(arguments, world),
-        Command::Publish(_) => anyhow::bail!("not yet"),
+        Command::Publish(arguments) => publish::run(arguments, world),
         Command::Inspect(arguments) => inspect::run(arguments, world),
         Command::Report(arguments) => report::run(arguments, world),
         Command::Baseline(command) => baseline::run(command, world),
@@ -135,6 +140,7 @@ fn print(done: &Done, quiet: bool, in_actions: bool) {
             talk.write_all(safe(&done.stderr).as_bytes())?;
             talk.flush()?;
         }
+        io::stderr().lock().write_all(done.runner_log.as_bytes())?;
         let mut out = anstream::stdout().lock();
         out.write_all(safe(&done.stdout).as_bytes())?;
         for command in &done.workflow_commands {

@@ -12,23 +12,28 @@ use crate::baseline::store::{self, Stored};
 use crate::baseline::{Baseline, Origin as BaselineOrigin};
 use crate::compare::{Comparison, compare};
 use crate::config::{self, Names};
+use crate::files;
 use crate::format::read::{FormatOf, read};
+use crate::publish::base::{Trusted, difference};
 use crate::report::compose::{Frame, SuiteInput, compose};
 use crate::report::{Origin, Report};
 use crate::run::combine::{Combine, Combined, combine};
 use crate::run::{Notice, Run};
-use crate::settings::{Settings, Suite};
+use crate::settings::{self, Settings, Suite};
 use crate::verdict::{Verdict, exit_code, judge};
 
 /// Reads the results of every suite, compares them with its baseline, judges, and describes it all.
-pub fn check(settings: &Settings, origin: Option<Origin>) -> anyhow::Result<Report> {
-    let measured =
-        settings.suites.iter().map(|suite| measure(settings, suite)).collect::<anyhow::Result<Vec<Measured<'_>>>>()?;
+pub fn check(settings: &Settings<'_>, origin: Option<Origin>) -> anyhow::Result<Report> {
+    // Baselines come first: if the trusted side cannot be read, that is known before a large artifact is.
+    let baselines = settings.suites.iter().map(|suite| baseline(settings, suite)).collect::<anyhow::Result<Vec<_>>>()?;
+    let measured = settings
+        .suites
+        .iter()
+        .zip(baselines)
+        .map(|(suite, reference)| measure(settings, suite, reference))
+        .collect::<anyhow::Result<Vec<Measured<'_>>>>()?;
     let today = Offset::UTC.to_datetime(settings.now).date();
-    let mut comparisons = Vec::with_capacity(measured.len());
-    for suite in &measured {
-        comparisons.push(suite.compare()?);
-    }
+    let comparisons = measured.iter().map(Measured::compare).collect::<anyhow::Result<Vec<Comparison<'_>>>>()?;
     let verdicts: Vec<Verdict<'_>> =
         comparisons.iter().map(|comparison| judge(&settings.policy, comparison, today)).collect();
     let inputs: Vec<SuiteInput<'_>> = measured
@@ -37,15 +42,9 @@ pub fn check(settings: &Settings, origin: Option<Origin>) -> anyhow::Result<Repo
         .zip(&verdicts)
         .map(|((suite, comparison), verdict)| suite.input(settings, comparison, verdict))
         .collect();
-    Ok(compose(
-        &inputs,
-        &Frame {
-            now: settings.now,
-            exit_code: exit_code(&verdicts, &settings.fail_on, settings.require_baseline),
-            origin,
-            notices: about_rules(settings, &measured),
-        },
-    ))
+    let exit_code = exit_code(&verdicts, &settings.fail_on, settings.require_baseline);
+    let notices = settings.notices.iter().cloned().chain(about_rules(settings, &measured)).collect();
+    Ok(compose(&inputs, &Frame { now: settings.now, exit_code, origin, notices }))
 }
 
 /// A suite's current runs and its baseline.
@@ -58,7 +57,7 @@ struct Measured<'a> {
     notices: Vec<Notice>,
 }
 
-fn measure<'a>(settings: &Settings, suite: &'a Suite) -> anyhow::Result<Measured<'a>> {
+fn measure<'a>(settings: &Settings<'_>, suite: &'a Suite, reference: Reference) -> anyhow::Result<Measured<'a>> {
     let config = &suite.config;
     let mut results =
         results(&settings.root, &config.results, &settings.format_of, &settings.config.names, config.combine)?;
@@ -66,8 +65,8 @@ fn measure<'a>(settings: &Settings, suite: &'a Suite) -> anyhow::Result<Measured
         config.name.clone_into(&mut run.suite);
         run.load.profile = run.load.profile.take().or_else(|| config.profile.clone());
     }
-    let (baseline, reason) = baseline(settings, suite)?;
-    Ok(Measured { suite, runs: results.runs, baseline, reason, notices: results.notices })
+    let notices = reference.notice.into_iter().chain(results.notices).collect();
+    Ok(Measured { suite, runs: results.runs, baseline: reference.baseline, reason: reference.reason, notices })
 }
 
 impl Measured<'_> {
@@ -94,7 +93,7 @@ impl Measured<'_> {
 
     fn input<'b>(
         &'b self,
-        settings: &'b Settings,
+        settings: &'b Settings<'_>,
         comparison: &'b Comparison<'b>,
         verdict: &'b Verdict<'b>,
     ) -> SuiteInput<'b> {
@@ -150,20 +149,59 @@ pub fn results(
     Ok(Results { runs, notices: notice.into_iter().chain(skipped).collect() })
 }
 
+/// What a suite is compared with.
+struct Reference {
+    baseline: Baseline,
+    /// Why there is none.
+    reason: Option<String>,
+    /// What a pull request changes in it without effect.
+    notice: Option<Notice>,
+}
+
 /// The baseline of a suite, or why there is none. Files of other kinds than our own are read as results.
-fn baseline(settings: &Settings, suite: &Suite) -> anyhow::Result<(Baseline, Option<String>)> {
+fn baseline(settings: &Settings<'_>, suite: &Suite) -> anyhow::Result<Reference> {
     let (name, path) = (&suite.config.name, &suite.config.baseline);
-    match store::read(&settings.root.join(path), path) {
-        Ok(Stored::Baseline(baseline)) => Ok((baseline, None)),
-        Ok(Stored::Absent) if !suite.baseline_named => {
-            let how = format!("there is no {path} yet; `loadgate baseline add` after a good run records one");
-            Ok((Baseline::new(name), Some(how)))
+    let names = &settings.config.names;
+    let here = settings.root.join(path);
+    let (stored, notice, reason) = match settings.base {
+        None => {
+            let reason = format!("there is no {path} yet; `loadgate baseline add` after a good run records one");
+            (store::read(&here, path)?, None, reason)
         }
-        Ok(Stored::Absent | Stored::Foreign) => {
-            Ok((foreign_baseline(&settings.root, path, name, &settings.config.names)?, None))
+        Some(base) => {
+            let text = base.text(path)?;
+            let notice =
+                difference(Trusted::Baseline, path, text.as_deref(), settings::here(&settings.root, path).as_deref());
+            let reason = format!("the base branch has no {path}");
+            match text {
+                None => (Stored::Absent, notice, reason),
+                Some(text) => match store::parse(&text, path)? {
+                    Stored::Foreign => {
+                        let baseline = foreign_text(&text, path, name, names)?;
+                        return Ok(Reference { baseline, reason: None, notice });
+                    }
+                    stored => (stored, notice, reason),
+                },
+            }
         }
-        Err(error) => Err(error.into()),
+    };
+    match stored {
+        Stored::Baseline(baseline) => Ok(Reference { baseline, reason: None, notice }),
+        Stored::Absent if settings.base.is_some() || !suite.baseline_named => {
+            Ok(Reference { baseline: Baseline::new(name), reason: Some(reason), notice })
+        }
+        Stored::Absent | Stored::Foreign => {
+            Ok(Reference { baseline: foreign_baseline(&settings.root, path, name, names)?, reason: None, notice })
+        }
     }
+}
+
+/// A baseline of another kind that is no file here, but a text.
+fn foreign_text(text: &str, path: &str, suite: &str, names: &Names) -> anyhow::Result<Baseline> {
+    let folder = tempfile::tempdir()?;
+    let name = Path::new(path).file_name().map_or_else(|| "baseline".into(), |name| name.to_string_lossy());
+    files::write(&folder.path().join(&*name), text.as_bytes())?;
+    foreign_baseline(folder.path(), &name, suite, names)
 }
 
 /// Any results as a baseline: one run each.
@@ -177,7 +215,7 @@ pub fn foreign_baseline(root: &Path, path: &str, suite: &str, names: &Names) -> 
 }
 
 /// Rules that never decide, and rules that speak about no endpoint.
-fn about_rules(settings: &Settings, measured: &[Measured<'_>]) -> Vec<Notice> {
+fn about_rules(settings: &Settings<'_>, measured: &[Measured<'_>]) -> Vec<Notice> {
     let mut labels: Vec<String> = measured
         .iter()
         .flat_map(|suite| {

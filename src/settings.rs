@@ -2,25 +2,34 @@
 //!
 //! An option wins over its variable (clap sees to that), both over the config file, that over the defaults.
 
+use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 
 use crate::cli::{Common, Judging};
-use crate::config::{self, Config, SuiteConfig, default_baseline};
+use crate::config::{self, Config, PLACES, SuiteConfig, default_baseline};
 use crate::format::read::FormatOf;
 use crate::policy::{FailOn, Policy};
-use crate::report::templates::Templates;
+use crate::publish::base::{Base, Trusted, difference};
+use crate::report::templates::{EXTENSION, Templates};
+use crate::run::Notice;
+
+/// More of a file is not compared with the base's, in bytes.
+const LARGEST_COMPARED: u64 = 64 << 20;
 
 /// The suite that is there when nobody names one.
 pub const DEFAULT_SUITE: &str = "default";
 
 /// What holds for one `check`.
 #[derive(Debug)]
-pub struct Settings {
+pub struct Settings<'a> {
     /// The workspace root: relative paths start here.
     pub root: PathBuf,
+    /// The side whose config, baselines and templates count; `None`: the checkout.
+    pub base: Option<&'a Base<'a>>,
     /// The config file, or what holds without one.
     pub config: Config,
     /// What is allowed.
@@ -33,10 +42,10 @@ pub struct Settings {
     pub fail_on: FailOn,
     /// Whether no baseline blocks.
     pub require_baseline: bool,
-    /// Where the report files go, from the root.
-    pub report_dir: PathBuf,
     /// How the report is worded.
     pub templates: Templates,
+    /// What the reader should know about where all this comes from.
+    pub notices: Vec<Notice>,
     /// The present time.
     pub now: Timestamp,
 }
@@ -50,23 +59,33 @@ pub struct Suite {
     pub baseline_named: bool,
 }
 
-impl Settings {
+impl<'a> Settings<'a> {
     /// What holds for judging `files` (none: the suites of the config, else the usual places).
     pub fn new(
         common: &Common,
         judging: &Judging,
         files: &[String],
-        config: Config,
-        templates: Templates,
+        base: Option<&'a Base<'a>>,
         now: Timestamp,
     ) -> anyhow::Result<Self> {
+        let root = root(common);
+        let mut notices = Vec::new();
+        let config = match base {
+            Some(base) => trusted_config(base, &root, common.config.as_deref(), &mut notices)?,
+            None => config(common)?,
+        };
+        let templates = match (base, template_folder(judging.template_dir.as_deref(), &config)) {
+            (Some(base), Some(folder)) => trusted_templates(base, &root, &folder, &mut notices)?,
+            _ => templates(&root, judging.template_dir.as_deref(), &config)?,
+        };
         let suites = suites(&config, common.suite.as_deref(), files, judging.baseline.as_deref())?;
         let mut policy = config.policy();
         if let Some(gate) = judging.gate {
             policy.gate = gate;
         }
         Ok(Self {
-            root: root(common),
+            root,
+            base,
             policy,
             suites,
             format_of: format_of(common)?,
@@ -76,8 +95,8 @@ impl Settings {
                 (None, false) => FailOn::default(),
             },
             require_baseline: judging.require_baseline,
-            report_dir: judging.report_dir.clone(),
             templates,
+            notices,
             now,
             config,
         })
@@ -98,10 +117,80 @@ pub fn config(common: &Common) -> anyhow::Result<Config> {
     Ok(config::find(&root, common.config.as_deref())?.unwrap_or_default())
 }
 
+/// The config of the trusted side. What the checkout has instead becomes a notice.
+fn trusted_config(
+    base: &Base<'_>,
+    root: &Path,
+    named: Option<&Path>,
+    notices: &mut Vec<Notice>,
+) -> anyhow::Result<Config> {
+    let named = named.map(|path| path.to_string_lossy().into_owned());
+    let places: Vec<String> = match named {
+        Some(named) => vec![named],
+        None => PLACES.map(str::to_owned).to_vec(),
+    };
+    let mut found: Option<(String, String)> = None;
+    for place in places {
+        let text = base.text(&place)?;
+        notices.extend(difference(Trusted::Config, &place, text.as_deref(), here(root, &place).as_deref()));
+        match (text, &found) {
+            (Some(_), Some((first, _))) => bail!(
+                "{first} and {place}: two config files on the base branch\nhint: keep one of them, or say which one counts with --config FILE"
+            ),
+            (Some(text), None) => found = Some((place, text)),
+            (None, _) => {}
+        }
+    }
+    Ok(found.map(|(place, text)| Config::parse(&text, &place)).transpose()?.unwrap_or_default())
+}
+
+/// The templates of the trusted side, likewise.
+fn trusted_templates(
+    base: &Base<'_>,
+    root: &Path,
+    folder: &str,
+    notices: &mut Vec<Notice>,
+) -> anyhow::Result<Templates> {
+    let mut texts = BTreeMap::new();
+    for name in base.folder(folder)?.unwrap_or_default() {
+        if !name.ends_with(EXTENSION) {
+            continue;
+        }
+        let path = format!("{}/{name}", folder.trim_end_matches('/'));
+        if let Some(text) = base.text(&path)? {
+            notices.extend(difference(Trusted::Templates, &path, Some(&text), here(root, &path).as_deref()));
+            texts.insert(name, text);
+        }
+    }
+    let own = Templates::from_folder(&root.join(folder)).unwrap_or_default();
+    let shipped = Templates::shipped();
+    for (name, text) in own.iter() {
+        let ours = shipped.iter().any(|(known, shipped)| known == name && shipped == text);
+        if !ours && !texts.contains_key(name) {
+            let path = format!("{}/{name}", folder.trim_end_matches('/'));
+            notices.extend(difference(Trusted::Templates, &path, None, Some(text)));
+        }
+    }
+    Ok(Templates::from_texts(texts))
+}
+
+/// The text of a file in the checkout, for comparison only.
+pub fn here(root: &Path, path: &str) -> Option<String> {
+    let file = std::fs::File::open(root.join(path)).ok()?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_COMPARED).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The folder of the user's templates: of the option, else of the config.
+fn template_folder(named: Option<&Path>, config: &Config) -> Option<String> {
+    let named = named.map(|folder| folder.to_string_lossy().into_owned());
+    named.or_else(|| config.templates.clone())
+}
+
 /// The templates that count: of the option, else of the config, else ours.
 pub fn templates(root: &Path, named: Option<&Path>, config: &Config) -> anyhow::Result<Templates> {
-    let named = named.or_else(|| config.templates.as_ref().map(Path::new));
-    match named {
+    match template_folder(named, config) {
         Some(folder) => Ok(Templates::from_folder(&root.join(folder))?),
         None => Ok(Templates::shipped()),
     }

@@ -68,6 +68,19 @@ pub enum Outcome {
     NoBaseline,
 }
 
+impl Outcome {
+    /// As in the report: `fail`, `no_baseline`, …
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Warn => "warn",
+            Self::Inconclusive => "inconclusive",
+            Self::Pass => "pass",
+            Self::NoBaseline => "no_baseline",
+        }
+    }
+}
+
 /// How a suite was decided. With a thin baseline `auto` decides by limits, and says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -193,7 +193,7 @@ fn append(
                 time: Some(time),
                 commit,
                 git_ref: origin.git_ref.clone().or_else(|| revision.git_ref.clone()),
-                verdict: verdict.map(word),
+                verdict: verdict.map(|outcome| outcome.as_str().to_owned()),
                 ..Origin::default()
             },
         );
@@ -207,18 +207,6 @@ fn verdict(baseline: &Baseline, runs: &[Run], file: &File, world: &World<'_>) ->
     let comparison = compare(baseline, runs);
     let today = Offset::UTC.to_datetime(world.now).date();
     Some(judge(&file.config.policy(), &comparison, today).outcome).filter(|outcome| *outcome != Outcome::NoBaseline)
-}
-
-/// As in the report.
-fn word(outcome: Outcome) -> String {
-    let word = match outcome {
-        Outcome::Fail => "fail",
-        Outcome::Warn => "warn",
-        Outcome::Inconclusive => "inconclusive",
-        Outcome::Pass => "pass",
-        Outcome::NoBaseline => "no_baseline",
-    };
-    word.to_owned()
 }
 
 fn import(arguments: &BaselineImport, world: &World<'_>) -> anyhow::Result<Done> {

@@ -3,44 +3,115 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use jiff::Timestamp;
+use jiff::tz::Offset;
 
+use super::publish::{self, Reach};
 use super::{Done, World, json};
-use crate::cli::{Check, Output};
+use crate::cli::{Check, Judging, Output, Publishing};
+use crate::config::Config;
 use crate::files;
+use crate::github::client::Patience;
 use crate::github::commands::{Annotation, Level};
 use crate::github::context::Context;
 use crate::pipeline;
-use crate::report::render;
+use crate::publish::Target;
+use crate::publish::base::{Base, Unreadable};
+use crate::publish::session::Session;
+use crate::publish::target::ACCEPTED;
 use crate::report::templates::Templates;
-use crate::report::{Origin, Report, junit, text};
-use crate::run::RunFile;
+use crate::report::{IssueRow, IssueView, Origin, Report, junit, render, text};
+use crate::run::{Notice, RunFile};
 use crate::settings::{self, Settings};
-use crate::verdict::Status;
+use crate::verdict::{Outcome, Status};
 
 /// Wide enough for the table where nobody tells.
 const WIDTH: usize = 100;
 
-/// Judges and prints.
+/// A report with what it was made by.
+#[derive(Debug, Clone)]
+pub(super) struct Judged {
+    pub(super) report: Report,
+    pub(super) config: Config,
+    pub(super) templates: Templates,
+}
+
+/// Judges, prints, and publishes if asked to.
 pub fn run(arguments: &Check, world: &World<'_>) -> anyhow::Result<Done> {
     let context = Context::read(world.vars);
-    let config = settings::config(world.common)?;
-    let root = settings::root(world.common);
-    let templates = settings::templates(&root, arguments.judging.template_dir.as_deref(), &config)?;
-    let settings = Settings::new(world.common, &arguments.judging, &arguments.files, config, templates, world.now)?;
-    settings.config.check_history(arguments.publishing.history_branch.as_deref())?;
-    let report = pipeline::check(&settings, origin(&context))?;
-    write(&report, &settings.templates, &settings.root.join(&settings.report_dir))?;
-    let stdout = match arguments.output {
-        Output::Text | Output::Github => text::table(&report, width(world), world.common.verbose),
-        Output::Json => json(&report)?,
-        Output::Markdown => render::summary(&report, &settings.templates)?,
+    let asks = arguments.publish || arguments.publishing.dry_run;
+    // Without a token nobody is asked anything: the plan is made from the event alone.
+    let session = if asks { publish::session(context, world) } else { Session::open(context, None, Patience::default()) };
+    let target = session.target();
+    let trusted = asks.then_some((&session, &target));
+    let mut judged = judge(&arguments.files, &arguments.judging, &arguments.publishing, world, trusted)?;
+    if world.as_action && !asks && target.base_sha.is_some() {
+        judged.report.notices.push(Notice::new(
+            "base_unreadable",
+            "config, baselines and templates are those of this checkout, because with `publish: never` the base commit is not asked for",
+        ));
+    }
+    let report_dir = &arguments.judging.report_dir;
+    let folder = settings::root(world.common).join(report_dir);
+    write(&judged, world.now, &folder)?;
+    let reach = match (arguments.publish, world.as_action) {
+        (true, _) => Reach::GitHub,
+        (false, true) => Reach::Step,
+        (false, false) => Reach::Plan,
     };
+    let published =
+        publish::carry_out(&judged, &session, &target, &arguments.publishing, reach, report_dir, world)?;
+    publish::files(&judged, &published, &folder, world)?;
+    let report = &judged.report;
+    let mut stdout = match arguments.output {
+        Output::Text | Output::Github => text::table(report, width(world), world.common.verbose),
+        Output::Json => json(report)?,
+        Output::Markdown => render::summary(report, &judged.templates)?,
+    };
+    if arguments.publishing.dry_run {
+        stdout.push_str(&json(&published.plan)?);
+    }
     let workflow_commands = match arguments.output {
-        Output::Github => annotations(&report).iter().map(ToString::to_string).collect(),
+        // When publishing, they are part of it.
+        Output::Github if reach == Reach::Plan => {
+            annotations(report).iter().map(ToString::to_string).collect()
+        }
         _ => Vec::new(),
     };
-    let stderr = format!("wrote {}\n", settings.report_dir.display());
-    Ok(Done { stdout, stderr, workflow_commands, exit_code: report.exit_code })
+    let talk = if asks { published.talk() } else { String::new() };
+    let stderr = format!("{talk}wrote {}\n", report_dir.display());
+    Ok(Done { stdout, stderr, workflow_commands, runner_log: published.log, exit_code: report.exit_code })
+}
+
+/// Judges the files. With a conversation with GitHub at hand, config, baselines and templates are those of the trusted side.
+pub(super) fn judge(
+    files: &[String],
+    judging: &Judging,
+    publishing: &Publishing,
+    world: &World<'_>,
+    trusted: Option<(&Session, &Target)>,
+) -> anyhow::Result<Judged> {
+    let folder = trusted.map(|(session, _)| publish::folder(world, session.context())).unwrap_or_default();
+    let base = trusted.and_then(|(session, target)| session.base(target, &folder));
+    let agreed = trusted.is_some_and(|(_, target)| target.accepted);
+    let attempt = |base: Option<&Base<'_>>, notices: Vec<Notice>| -> anyhow::Result<Judged> {
+        let mut settings = Settings::new(world.common, judging, files, base, world.now)?;
+        settings.config.check_history(publishing.history_branch.as_deref())?;
+        settings.notices.extend(notices);
+        if agreed {
+            settings.policy.agreed = Some(format!("the label `{ACCEPTED}`"));
+        }
+        let report = pipeline::check(&settings, origin(&Context::read(world.vars)))?;
+        Ok(Judged { report, config: settings.config, templates: settings.templates })
+    };
+    match attempt(base.as_ref(), Vec::new()) {
+        // The two sides are never mixed: all of it is read anew from the checkout.
+        Err(error) => match error.downcast_ref::<Unreadable>() {
+            Some(unreadable) => attempt(None, vec![unreadable.notice()]),
+            None => Err(error),
+        },
+        judged => judged,
+    }
 }
 
 /// Where the report is made, for links; `None` outside GitHub.
@@ -56,7 +127,8 @@ pub fn origin(context: &Context) -> Option<Origin> {
 }
 
 /// Writes every file of the report into `folder` (SPEC section 3).
-pub fn write(report: &Report, templates: &Templates, folder: &Path) -> anyhow::Result<()> {
+pub(super) fn write(judged: &Judged, now: Timestamp, folder: &Path) -> anyhow::Result<()> {
+    let Judged { report, templates, .. } = judged;
     let write = |name: &str, text: &str| {
         let path = folder.join(name);
         files::write(&path, text.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))
@@ -64,6 +136,7 @@ pub fn write(report: &Report, templates: &Templates, folder: &Path) -> anyhow::R
     write("report.json", &json(report)?)?;
     write("summary.md", &render::summary(report, templates)?)?;
     write("comment.md", &render::comment(report, templates)?)?;
+    write("issue.md", &issues(report, templates, now)?)?;
     write("report.html", &render::html(report, templates)?)?;
     write("junit.xml", &junit::junit(report)?)?;
     for suite in &report.suites {
@@ -74,8 +147,30 @@ pub fn write(report: &Report, templates: &Templates, folder: &Path) -> anyhow::R
     Ok(())
 }
 
+/// What an issue opened now would say, for every suite that fails.
+fn issues(report: &Report, templates: &Templates, now: Timestamp) -> anyhow::Result<String> {
+    let today = Offset::UTC.to_datetime(now).date();
+    let mut text = String::new();
+    for suite in report.suites.iter().filter(|suite| suite.verdict == Outcome::Fail) {
+        let failing = suite.rows.iter().filter(|row| row.status == Status::Fail);
+        let rows = failing.map(|row| IssueRow {
+            failing: true,
+            endpoint: row.endpoint.clone(),
+            metric: row.text.metric.clone(),
+            mark: row.text.mark.clone(),
+            both: row.text.both.clone(),
+            change: row.text.change.clone(),
+            since: Some(today),
+            runs: 1,
+        });
+        let view = IssueView { since: Some(today), bad_runs: 1, rows: rows.collect(), ..IssueView::default() };
+        text.push_str(&render::issue(report, &suite.name, &view, templates)?);
+    }
+    Ok(if text.is_empty() { "No suite fails: there is nothing to open an issue about.\n".to_owned() } else { text })
+}
+
 /// A suite's name as the name of a file: the config may call it anything.
-fn file_name(suite: &str) -> String {
+pub(super) fn file_name(suite: &str) -> String {
     let plain: String = suite
         .chars()
         .map(|c| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ') { c } else { '_' })
