@@ -1,5 +1,6 @@
 //! A file some load tool left behind: found by [`discover`], opened by [`open`], recognised by its [`Head`].
 
+pub mod archive;
 pub mod discover;
 pub mod open;
 pub mod shape;

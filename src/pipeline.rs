@@ -25,7 +25,8 @@ use crate::verdict::{Verdict, exit_code, judge};
 /// Reads the results of every suite, compares them with its baseline, judges, and describes it all.
 pub fn check(settings: &Settings<'_>, origin: Option<Origin>) -> anyhow::Result<Report> {
     // Baselines come first: if the trusted side cannot be read, that is known before a large artifact is.
-    let baselines = settings.suites.iter().map(|suite| baseline(settings, suite)).collect::<anyhow::Result<Vec<_>>>()?;
+    let baselines =
+        settings.suites.iter().map(|suite| baseline(settings, suite)).collect::<anyhow::Result<Vec<_>>>()?;
     let measured = settings
         .suites
         .iter()

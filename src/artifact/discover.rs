@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::Artifact;
+use super::{Artifact, archive};
 
 /// Where results usually are, for `check` without files and without a config.
 pub const USUAL: [&str; 9] = [
@@ -90,7 +90,28 @@ pub fn discover(root: &Path, patterns: &[String]) -> Result<Vec<Artifact>, Disco
             return Err(DiscoverError::Missing { name: pattern.clone(), near: neighbour(root, pattern) });
         }
     }
-    Ok(named_once(found))
+    unpacked(named_once(found))
+}
+
+/// Zip archives replaced by their members, which nobody named one by one.
+fn unpacked(artifacts: Vec<Artifact>) -> Result<Vec<Artifact>, DiscoverError> {
+    let mut all = Vec::with_capacity(artifacts.len());
+    for artifact in artifacts {
+        if !archive::is_zip(&artifact.path) {
+            all.push(artifact);
+            continue;
+        }
+        let members = archive::members(&artifact.path)
+            .map_err(|source| DiscoverError::Unreadable { name: artifact.name.clone(), source })?;
+        all.extend(members.into_iter().map(|member| Artifact {
+            name: format!("{}!{member}", artifact.name),
+            path: artifact.path.clone(),
+            member: Some(member),
+            named: false,
+        }));
+    }
+    all.sort();
+    Ok(all)
 }
 
 /// The artifacts at the usual places below `root`; none is not an error here.
@@ -99,7 +120,7 @@ pub fn usual(root: &Path) -> Result<Vec<Artifact>, DiscoverError> {
     for pattern in USUAL {
         found.extend(matching(root, pattern, USUAL_DEPTH)?);
     }
-    Ok(named_once(found))
+    unpacked(named_once(found))
 }
 
 /// Of a file that was named and also found, the named one.

@@ -15,10 +15,9 @@ use crate::github::client::Patience;
 use crate::github::commands::{Annotation, Level};
 use crate::github::context::Context;
 use crate::pipeline;
-use crate::publish::Target;
 use crate::publish::base::{Base, Unreadable};
 use crate::publish::session::Session;
-use crate::publish::target::ACCEPTED;
+use crate::publish::{ACCEPTED, Target};
 use crate::report::templates::Templates;
 use crate::report::{IssueRow, IssueView, Origin, Report, junit, render, text};
 use crate::run::{Notice, RunFile};
@@ -41,7 +40,8 @@ pub fn run(arguments: &Check, world: &World<'_>) -> anyhow::Result<Done> {
     let context = Context::read(world.vars);
     let asks = arguments.publish || arguments.publishing.dry_run;
     // Without a token nobody is asked anything: the plan is made from the event alone.
-    let session = if asks { publish::session(context, world) } else { Session::open(context, None, Patience::default()) };
+    let session =
+        if asks { publish::session(context, world) } else { Session::open(context, None, Patience::default()) };
     let target = session.target();
     let trusted = asks.then_some((&session, &target));
     let mut judged = judge(&arguments.files, &arguments.judging, &arguments.publishing, world, trusted)?;
@@ -59,8 +59,7 @@ pub fn run(arguments: &Check, world: &World<'_>) -> anyhow::Result<Done> {
         (false, true) => Reach::Step,
         (false, false) => Reach::Plan,
     };
-    let published =
-        publish::carry_out(&judged, &session, &target, &arguments.publishing, reach, report_dir, world)?;
+    let published = publish::carry_out(&judged, &session, &target, &arguments.publishing, reach, report_dir, world)?;
     publish::files(&judged, &published, &folder, world)?;
     let report = &judged.report;
     let mut stdout = match arguments.output {
@@ -73,9 +72,7 @@ pub fn run(arguments: &Check, world: &World<'_>) -> anyhow::Result<Done> {
     }
     let workflow_commands = match arguments.output {
         // When publishing, they are part of it.
-        Output::Github if reach == Reach::Plan => {
-            annotations(report).iter().map(ToString::to_string).collect()
-        }
+        Output::Github if reach == Reach::Plan => annotations(report).iter().map(ToString::to_string).collect(),
         _ => Vec::new(),
     };
     let talk = if asks { published.talk() } else { String::new() };

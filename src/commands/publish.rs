@@ -1,6 +1,5 @@
 //! `loadgate publish`, and the publishing half of `check`. [I/O]
 
-use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
@@ -11,7 +10,6 @@ use super::{Done, World, json};
 use crate::baseline::store::{self, Stored};
 use crate::baseline::{Baseline, Origin};
 use crate::cli::{Publish, Publishing};
-use crate::config::Config;
 use crate::github::client::{Patience, Token};
 use crate::github::context::{Context, Event};
 use crate::history::{self, Line, Stamp};
@@ -43,9 +41,7 @@ pub fn run(arguments: &Publish, world: &World<'_>) -> anyhow::Result<Done> {
             let templates = settings::templates(&settings::root(world.common), &arguments.judging, &config)?;
             Judged { report, config, templates }
         }
-        None => {
-            judge(&arguments.files, &arguments.judging, &arguments.publishing, world, Some((&session, &target)))?
-        }
+        None => judge(&arguments.files, &arguments.judging, &arguments.publishing, world, Some((&session, &target)))?,
     };
     let report_dir = &arguments.judging.report_dir;
     let folder = settings::root(world.common).join(report_dir);
@@ -72,7 +68,9 @@ fn ready_made(path: &Path, name: &str) -> anyhow::Result<Option<Report>> {
             Ok(Some(serde_json::from_value(value).with_context(|| format!("{name}: not a report of loadgate's"))?))
         }
         Some(other) if other.starts_with("loadgate.report/") => {
-            bail!("{name}: expected schema `{SCHEMA}`, found `{other}`\nhint: a newer loadgate wrote this file; update loadgate")
+            bail!(
+                "{name}: expected schema `{SCHEMA}`, found `{other}`\nhint: a newer loadgate wrote this file; update loadgate"
+            )
         }
         _ => Ok(None),
     }
@@ -130,8 +128,7 @@ pub(super) fn carry_out(
     wishes.remote = publishing.dry_run || reach == Reach::GitHub;
     let edits = edits(judged, session.context(), &wishes, &folder, world);
     let texts = Pages { templates: &judged.templates };
-    let publication =
-        Publication { report: &judged.report, wishes: &wishes, target, texts: &texts, edits: &edits };
+    let publication = Publication { report: &judged.report, wishes: &wishes, target, texts: &texts, edits: &edits };
     if publishing.dry_run || reach == Reach::Plan {
         return Ok(Published { plan: session.plan(&publication), notices: Vec::new(), log: String::new() });
     }
@@ -145,12 +142,7 @@ pub(super) fn carry_out(
 }
 
 /// Leaves the plan beside the report, and the report again with what publishing added to it.
-pub(super) fn files(
-    judged: &Judged,
-    published: &Published,
-    folder: &Path,
-    world: &World<'_>,
-) -> anyhow::Result<()> {
+pub(super) fn files(judged: &Judged, published: &Published, folder: &Path, world: &World<'_>) -> anyhow::Result<()> {
     let path = folder.join("plan.json");
     crate::files::write(&path, json(&published.plan)?.as_bytes())
         .with_context(|| format!("{} cannot be written", path.display()))?;
@@ -197,13 +189,7 @@ pub(super) fn folder(world: &World<'_>, context: &Context) -> String {
     parts.join("/")
 }
 
-fn wishes(
-    judged: &Judged,
-    publishing: &Publishing,
-    report_dir: &Path,
-    folder: &str,
-    world: &World<'_>,
-) -> Wishes {
+fn wishes(judged: &Judged, publishing: &Publishing, report_dir: &Path, folder: &str, world: &World<'_>) -> Wishes {
     let at = |name: &str| Some(below(folder, &report_dir.join(name).to_string_lossy()));
     Wishes {
         remote: true,
@@ -231,13 +217,7 @@ fn below(folder: &str, path: &str) -> String {
 }
 
 /// What the measured runs change in the repository, should it be wished.
-fn edits(
-    judged: &Judged,
-    context: &Context,
-    wishes: &Wishes,
-    folder: &str,
-    world: &World<'_>,
-) -> Edits {
+fn edits(judged: &Judged, context: &Context, wishes: &Wishes, folder: &str, world: &World<'_>) -> Edits {
     let id = context.workflow_run.map(|run| run.id);
     let mut edits = Edits::default();
     for suite in &judged.report.suites {

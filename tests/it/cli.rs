@@ -325,3 +325,50 @@ fn every_report_file_is_there() {
         assert!(workspace.path("out/here").join(name).is_file(), "{name} is missing");
     }
 }
+
+#[test]
+fn the_artifact_zip_of_a_workflow_run_is_read_as_it_is() {
+    use std::io::Write as _;
+    let workspace = Workspace::seed(&[SEED_BASELINE, SEED_CURRENT]);
+    let mut zip = zip::ZipWriter::new(fs::File::create(workspace.path("results.zip")).unwrap());
+    let options = zip::write::SimpleFileOptions::default();
+    for (name, content) in
+        [("../../api/results.csv", fs::read(seed(SEED_CURRENT)).unwrap()), ("api/notes.txt", b"nothing".to_vec())]
+    {
+        zip.start_file(name, options).unwrap();
+        zip.write_all(&content).unwrap();
+    }
+    zip.finish().unwrap();
+    let ran = workspace.run(&format!("check --baseline {SEED_BASELINE} results.zip"));
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let report = workspace.json("loadgate-report/report.json");
+    assert_eq!(report["counts"]["failed"], 2);
+    assert_eq!(report["suites"][0]["run"]["files"][0], "results.zip!../../api/results.csv");
+    let seen = fs::read_dir(workspace.path("")).unwrap().count();
+    assert_eq!(seen, 4, "nothing is unpacked");
+}
+
+#[test]
+fn bombs_are_refused() {
+    use std::io::Write as _;
+    const HEADER: &str = "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,Max Response Time,Average Content Size,Requests/s,Failures/s\n";
+    let workspace = Workspace::new();
+    // Few rows, each of a megabyte: what costs time here is inflating.
+    let row = format!("GET,{},1,0,1,1,1,1,1,1,0\n", "x".repeat(1 << 20));
+    let fill = |out: &mut dyn std::io::Write| {
+        out.write_all(HEADER.as_bytes()).unwrap();
+        (0..80).for_each(|_| out.write_all(row.as_bytes()).unwrap());
+    };
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    fill(&mut bomb);
+    workspace.write("results.csv.gz", bomb.finish().unwrap());
+    let mut zip = zip::ZipWriter::new(fs::File::create(workspace.path("results.zip")).unwrap());
+    zip.start_file("results.csv", zip::write::SimpleFileOptions::default()).unwrap();
+    fill(&mut zip);
+    zip.finish().unwrap();
+    for name in ["results.csv.gz", "results.zip"] {
+        let ran = workspace.run(&format!("check {name}"));
+        assert_eq!(ran.code, 2, "{name}: {}", ran.stdout);
+        assert!(ran.stderr.contains("refused as a zip bomb"), "{name}: {}", ran.stderr);
+    }
+}
