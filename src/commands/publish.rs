@@ -38,7 +38,8 @@ pub fn run(arguments: &Publish, world: &World<'_>) -> anyhow::Result<Done> {
         ),
         Some(report) => {
             let config = settings::config(world.common)?;
-            let templates = settings::templates(&settings::root(world.common), &arguments.judging, &config)?;
+            let templates =
+                settings::templates(&settings::root(world.common), arguments.judging.template_dir.as_deref(), &config)?;
             Judged { report, config, templates }
         }
         None => judge(&arguments.files, &arguments.judging, &arguments.publishing, world, Some((&session, &target)))?,
