@@ -125,7 +125,7 @@ pub fn origin(context: &Context) -> Option<Origin> {
 
 /// Writes every file of the report into `folder` (SPEC section 3).
 pub(super) fn write(judged: &Judged, now: Timestamp, folder: &Path) -> anyhow::Result<()> {
-    let Judged { report, templates, .. } = judged;
+    let Judged { report, templates, config } = judged;
     let write = |name: &str, text: &str| {
         let path = folder.join(name);
         files::write(&path, text.as_bytes()).with_context(|| format!("{} cannot be written", path.display()))
@@ -133,7 +133,7 @@ pub(super) fn write(judged: &Judged, now: Timestamp, folder: &Path) -> anyhow::R
     write("report.json", &json(report)?)?;
     write("summary.md", &render::summary(report, templates)?)?;
     write("comment.md", &render::comment(report, templates)?)?;
-    write("issue.md", &issues(report, templates, now)?)?;
+    write("issue.md", &issues(report, templates, config.issue.close_after, now)?)?;
     write("report.html", &render::html(report, templates)?)?;
     write("junit.xml", &junit::junit(report)?)?;
     for suite in &report.suites {
@@ -145,7 +145,7 @@ pub(super) fn write(judged: &Judged, now: Timestamp, folder: &Path) -> anyhow::R
 }
 
 /// What an issue opened now would say, for every suite that fails.
-fn issues(report: &Report, templates: &Templates, now: Timestamp) -> anyhow::Result<String> {
+fn issues(report: &Report, templates: &Templates, close_after: u32, now: Timestamp) -> anyhow::Result<String> {
     let today = Offset::UTC.to_datetime(now).date();
     let mut text = String::new();
     for suite in report.suites.iter().filter(|suite| suite.verdict == Outcome::Fail) {
@@ -160,7 +160,8 @@ fn issues(report: &Report, templates: &Templates, now: Timestamp) -> anyhow::Res
             since: Some(today),
             runs: 1,
         });
-        let view = IssueView { since: Some(today), bad_runs: 1, rows: rows.collect(), ..IssueView::default() };
+        let view =
+            IssueView { since: Some(today), bad_runs: 1, close_after, rows: rows.collect(), ..IssueView::default() };
         text.push_str(&render::issue(report, &suite.name, &view, templates)?);
     }
     Ok(if text.is_empty() { "No suite fails: there is nothing to open an issue about.\n".to_owned() } else { text })

@@ -96,3 +96,59 @@ fn every_link_to_a_page_leads_somewhere() {
         }
     }
 }
+
+/// The `loadgate` calls in the shell blocks of a page, each as its arguments; pipes, redirections and comments undone.
+fn calls(text: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for block in blocks(text, "sh") {
+        for line in block.replace("\\\n", " ").lines() {
+            let words = shlex::split(line).unwrap_or_else(|| panic!("an open quotation mark in `{line}`"));
+            let mut call: Option<Vec<String>> = None;
+            for word in words.into_iter().chain([";".to_owned()]) {
+                let ends = [";", "&&", "||", "|", ">", ">>", "2>", "<"].contains(&word.as_str());
+                match &mut call {
+                    Some(arguments) if !ends => arguments.push(word),
+                    Some(_) => found.extend(call.take()),
+                    None if word == "loadgate" => call = Some(vec![word]),
+                    None => {}
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_command_in_a_shell_block_is_understood() {
+    use clap::Parser as _;
+    let mut seen = 0;
+    for (path, text) in pages() {
+        for call in calls(&text) {
+            let shown = call.join(" ");
+            if let Err(error) = loadgate::cli::Cli::try_parse_from(&call) {
+                let fine = !error.use_stderr();
+                assert!(fine, "{}: `{shown}`: {error}", path.display());
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "the blocks are where this test looks");
+}
+
+#[test]
+fn the_commands_of_the_readme_do_what_it_says() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let shell = blocks(&readme, "sh").join("\n");
+    let (_, arguments) = shell.split_once("cargo run --release -- ").unwrap();
+    let arguments: Vec<&str> = arguments.lines().next().unwrap().split_whitespace().collect();
+    let folder = tempfile::tempdir().unwrap();
+    let ran = std::process::Command::new(env!("CARGO_BIN_EXE_loadgate"))
+        .args(arguments)
+        .current_dir(root())
+        .env("LOADGATE_REPORT_DIR", folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(String::from_utf8_lossy(&ran.stdout).contains("2 of 3 endpoints are worse than allowed"));
+    assert!(shell.contains("cargo test --workspace"));
+}
