@@ -92,7 +92,8 @@ pub fn start(typed: Vec<OsString>, vars: &BTreeMap<String, String>) -> u8 {
         Color::Never => anstream::ColorChoice::Never,
     }
     .write_global();
-    let world = World { common: &cli.common, vars, now: cli.common.now.unwrap_or_else(Timestamp::now), as_action };
+    let now = cli.common.now.unwrap_or_else(|| whole_second(Timestamp::now()));
+    let world = World { common: &cli.common, vars, now, as_action };
     match run(&cli.command, &world) {
         Ok(done) => {
             print(&done, cli.common.quiet, in_actions);
@@ -100,6 +101,11 @@ pub fn start(typed: Vec<OsString>, vars: &BTreeMap<String, String>) -> u8 {
         }
         Err(error) => refused(&error, in_actions, vars),
     }
+}
+
+/// Fractions of a second mean nothing in what we write, and make a diff longer.
+fn whole_second(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 /// One line per command.
