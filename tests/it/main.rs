@@ -9,6 +9,7 @@
     reason = "a test that cannot go on fails, and helpers of tests are part of them"
 )]
 
+mod action;
 mod cli;
 mod docs;
 mod escape;

@@ -1,0 +1,2 @@
+# shellcheck shell=bash
+RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --locked

@@ -1,0 +1,2 @@
+# shellcheck shell=bash
+cargo fmt --all --check

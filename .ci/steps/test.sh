@@ -1,0 +1,11 @@
+# shellcheck shell=bash
+# The README's own command, and a closing line over all of its test binaries, which .ci/run repeats at its end.
+retry cargo fetch --quiet --locked
+log=$WORK/test.log
+status=0
+# All binaries, whichever fails: one run tells everything.
+cargo test --workspace --no-fail-fast 2>&1 | tee "$log" || status=$?
+awk '/^test result: / { passed += $4; failed += $6; skipped += $8 }
+     END { printf "tests: %d passed, %d failed, %d skipped\n", passed, failed, skipped; exit passed == 0 }' \
+  "$log" >"$WORK/test-results" || { echo "no test ran"; status=1; }
+exit "$status"

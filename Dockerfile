@@ -1,0 +1,37 @@
+# The image of the action. `uses: ./` builds it; a release names a ready-made one, so that users never compile.
+
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /src
+# The dependencies in a layer of their own: they change far less often than we do.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir src \
+ && echo 'fn main() {}' > src/main.rs \
+ && touch src/lib.rs \
+ && cargo build --locked --profile dist --bin loadgate
+COPY src src
+COPY templates templates
+COPY schemas schemas
+# A file's time is all cargo looks at, and the ones copied may be older than the stand-ins.
+RUN touch src/main.rs src/lib.rs \
+ && cargo build --locked --profile dist --bin loadgate
+
+# Not smaller: Kubernetes runners need `sh`, `env` and `tail` in the image.
+FROM debian:bookworm-slim
+# The bundle alone: as a package it brings OpenSSL along, which is larger than everything else here.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /src/target/dist/loadgate /usr/local/bin/loadgate
+
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="loadgate" \
+      org.opencontainers.image.description="Judges load-test results against a committed baseline" \
+      org.opencontainers.image.source="https://github.com/loadgate/loadgate" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+# Root on purpose: the runner's files and the workspace belong to a user whose number the image cannot know.
+# hadolint ignore=DL3002
+USER 0
+# No script in between: inputs go from the runner to the program without a shell.
+ENTRYPOINT ["/usr/local/bin/loadgate"]
