@@ -265,6 +265,7 @@ registry! {
     goose: REPORT, CSV, JSON_LOG;
     h2load: TEXT, LOG;
     hey: TEXT, CSV;
+    jmeter_csv: CSV;
     junit: JUNIT;
     k6_ndjson: NDJSON;
     loadtest: TEXT;

@@ -1,14 +1,56 @@
 //! CSV artifacts with one row per request, streamed: a row that cannot be read is counted with its line, not the end.
 
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::io::{self, BufRead, Read};
+use std::rc::Rc;
+
 use super::{ParseError, Source};
+use crate::run::Notice;
 use crate::run::recorder::Recorder;
 
 /// Rows by column name or place.
 pub(super) struct Rows<'a> {
-    reader: csv::Reader<Box<dyn std::io::Read + 'a>>,
+    reader: csv::Reader<Bounded<'a>>,
     header: Vec<String>,
     row: csv::ByteRecord,
+    tail: Rc<Tail>,
 }
+
+/// Ends a row that never ends: a quote that nobody closes makes all the rest one cell.
+struct Bounded<'a> {
+    input: &'a mut dyn BufRead,
+    tail: Rc<Tail>,
+}
+
+/// What was read last.
+#[derive(Default)]
+struct Tail {
+    /// Bytes since the last row began, or some more.
+    length: Cell<u64>,
+    /// Whether the last byte ended a line.
+    ended: Cell<bool>,
+}
+
+impl Read for Bounded<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.tail.length.set(self.tail.length.get() + read as u64);
+        if let Some(last) = buffer.get(..read).and_then(<[u8]>::last) {
+            self.tail.ended.set(matches!(last, b'\n' | b'\r'));
+        }
+        if self.tail.length.get() > MAX_LINE {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a row longer than 64 MiB; a quote is never closed",
+            ));
+        }
+        Ok(read)
+    }
+}
+
+/// A last row that spans more lines than this is no row cut short but a quote that swallowed rows.
+const MAX_CUT_LINES: u64 = 50;
 
 impl<'a> Rows<'a> {
     /// With a header in the first line that is not blank; its cells are compared trimmed and lower-cased.
@@ -22,10 +64,11 @@ impl<'a> Rows<'a> {
 
     /// Without a header.
     pub(super) fn without_header(source: &'a mut Source<'_>, delimiter: u8) -> Self {
-        let input = Box::new(&mut *source.reader) as Box<dyn std::io::Read + 'a>;
+        let tail = Rc::new(Tail::default());
+        let input = Bounded { input: &mut *source.reader, tail: Rc::clone(&tail) };
         let reader =
             csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(input);
-        Self { reader, header: Vec::new(), row: csv::ByteRecord::new() }
+        Self { reader, header: Vec::new(), row: csv::ByteRecord::new(), tail }
     }
 
     /// The header's cells, trimmed and lower-cased.
@@ -43,21 +86,49 @@ impl<'a> Rows<'a> {
         self.find(name).ok_or_else(|| ParseError::new(format!("expected a column `{name}` in the header")).at_line(1))
     }
 
-    /// Gives every row to `read`, which says what is wrong with it if it cannot be used.
+    /// Gives every row to `read`, which says what is wrong with it if it cannot be used. A last row that is shorter than
+    /// the first one or has no end was cut off, which is said and costs only that row.
     pub(super) fn each(
         mut self,
         recorder: &mut Recorder,
         mut read: impl FnMut(&Row<'_>, &mut Recorder) -> Result<(), String>,
     ) -> Result<(), ParseError> {
-        while self.reader.read_byte_record(&mut self.row)? {
+        let mut width = self.header.len();
+        let mut bad: Option<(u64, String, bool)> = None;
+        loop {
+            self.tail.length.set(0);
+            let line = self.reader.position().line();
+            let more = self.reader.read_byte_record(&mut self.row).map_err(|error| match ParseError::from(error) {
+                error @ ParseError { line: Some(_), .. } => error,
+                error => error.at_line(line),
+            })?;
+            if let Some((line, why, short)) = bad.take() {
+                let lines = self.reader.position().line().saturating_sub(line);
+                if more || lines > MAX_CUT_LINES || (!short && self.tail.ended.get()) {
+                    (0..if more { 1 } else { lines.max(1) }).for_each(|_| recorder.bad_row(line, why.as_str()));
+                } else {
+                    recorder.complete(false);
+                    recorder.notice(cut_off(line));
+                }
+            }
+            if !more {
+                return Ok(());
+            }
             let line = self.row.position().map_or(0, csv::Position::line);
+            if width == 0 {
+                width = self.row.len();
+            }
             match read(&Row { cells: &self.row }, recorder) {
                 Ok(()) => recorder.good_row(),
-                Err(why) => recorder.bad_row(line, why),
+                Err(why) => bad = Some((line, why, self.row.len() < width)),
             }
         }
-        Ok(())
     }
+}
+
+/// The artifact ends inside of its last row.
+pub(super) fn cut_off(line: u64) -> Notice {
+    Notice::new("cut_off", "ends in the middle of a row, which was left out; was the load test stopped?").at_line(line)
 }
 
 /// One row.
@@ -81,6 +152,11 @@ impl Row<'_> {
         self.cells.get(at).and_then(|cell| std::str::from_utf8(cell).ok()).unwrap_or_default()
     }
 
+    /// The cell as it is, with U+FFFD for what is no UTF-8.
+    pub(super) fn lossy(&self, at: usize) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.cells.get(at).unwrap_or_default())
+    }
+
     /// A finite number of at least 0.
     pub(super) fn number(&self, at: usize, what: &str) -> Result<f64, String> {
         let text = self.text(at);
@@ -100,8 +176,7 @@ const MAX_LINE: u64 = 64 << 20;
 
 /// The next line with its end, into `line`; `false` at the end. A longer one than [`MAX_LINE`] comes in pieces, which no
 /// format reads.
-pub(super) fn next_line(source: &mut Source<'_>, line: &mut Vec<u8>) -> std::io::Result<bool> {
-    use std::io::{BufRead as _, Read as _};
+pub(super) fn next_line(source: &mut Source<'_>, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     Ok((&mut *source.reader).take(MAX_LINE).read_until(b'\n', line)? > 0)
 }

@@ -59,6 +59,7 @@ pub struct Draft {
     metrics: std::collections::BTreeMap<Metric, Measurement>,
     errors: HashMap<String, u64>,
     samples: Option<Samples>,
+    apart: Option<Samples>,
 }
 
 /// Single requests of one endpoint, added up. Formats with their own fast loop fill one of these and hand it over.
@@ -142,6 +143,28 @@ impl Draft {
     /// Single requests, to add to those already there.
     pub fn samples(&mut self) -> &mut Samples {
         self.samples.get_or_insert_with(Samples::new)
+    }
+
+    /// As [`Draft::samples`], for what the total must not count: it is made of other endpoints' requests, or a part of one.
+    pub fn apart(&mut self) -> &mut Samples {
+        self.apart.get_or_insert_with(Samples::new)
+    }
+
+    /// Moves the single requests so far out of the total.
+    pub fn set_apart(&mut self) {
+        if let Some(samples) = self.samples.take() {
+            self.apart().merge(&samples);
+        }
+    }
+
+    /// The endpoint's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Single requests that the total counts.
+    pub fn counted(&self) -> Option<&Samples> {
+        self.samples.as_ref()
     }
 }
 
@@ -252,6 +275,11 @@ impl Recorder {
         self.drafts.get_mut(at)
     }
 
+    /// Every endpoint so far.
+    pub fn drafts(&mut self) -> &mut [Draft] {
+        &mut self.drafts
+    }
+
     /// The artifact's own row for all requests together.
     pub fn total(&mut self) -> &mut Draft {
         self.total.get_or_insert_with(|| Draft { name: super::TOTAL.to_owned(), ..Draft::default() })
@@ -291,7 +319,7 @@ impl Recorder {
             Some((end - start) / 1e3).filter(|seconds| *seconds > 0.0)
         });
         let step = self.step;
-        let total = self.total.take();
+        let total = self.total.take().or_else(|| self.total_of_counted());
         // Figures of the whole run beside requests that are told per endpoint: the rest is added up.
         let partial = total.as_ref().is_some_and(Draft::only_custom);
         let total = total.map(|draft| draft.finish(duration_s, step));
@@ -300,7 +328,7 @@ impl Recorder {
         endpoints.sort_by_cached_key(Endpoint::label);
         // `Some("GET")` + `/a` and no method + `GET /a` are shown alike; the rare second one is told apart by its place.
         endpoints.dedup_by(|later, first| later.label() == first.label() && absorb(first, later));
-        let total = match add_up(&endpoints, duration_s).filter(|_| total.is_none() || partial) {
+        let total = match add_up(&endpoints, duration_s, step).filter(|_| total.is_none() || partial) {
             Some(mut sum) => {
                 sum.metrics.extend(total.into_iter().flat_map(|total| total.metrics));
                 Some(sum)
@@ -324,6 +352,18 @@ impl Recorder {
             timeline: Some(self.timeline).filter(Timeline::has_course),
             notices: self.notices,
         })
+    }
+
+    /// The total where some requests stand apart from it; of nothing but such ones it is all of them.
+    fn total_of_counted(&self) -> Option<Draft> {
+        if self.drafts.iter().all(|draft| draft.apart.is_none()) {
+            return None;
+        }
+        let mut total = Draft { name: super::TOTAL.to_owned(), ..Draft::default() };
+        for samples in self.drafts.iter().filter_map(Draft::counted) {
+            total.samples().merge(samples);
+        }
+        total.samples.is_some().then_some(total)
     }
 
     fn check_rows(&mut self) -> Result<(), BadRows> {
@@ -379,7 +419,14 @@ impl Draft {
     }
 
     fn finish(self, duration_s: Option<f64>, step: Option<f64>) -> Endpoint {
-        let Self { method, name, mut requests, mut failures, mut metrics, errors, samples } = self;
+        let Self { method, name, mut requests, mut failures, mut metrics, errors, samples, apart } = self;
+        let samples = match (samples, apart) {
+            (Some(mut samples), Some(apart)) => {
+                samples.merge(&apart);
+                Some(samples)
+            }
+            (samples, apart) => samples.or(apart),
+        };
         let mut fill = |metric: Metric, value: Option<f64>, step: Option<f64>| {
             if let Some(found) = value.and_then(|value| Measurement::new(value, Source::Computed, step)) {
                 metrics.entry(metric).or_insert(found);
@@ -470,7 +517,7 @@ pub(super) fn add_endpoints(parts: &[&Endpoint], duration_s: Option<f64>) -> End
 }
 
 /// The total of an artifact that has none: sums of counts and throughput; percentiles only from histograms.
-fn add_up(endpoints: &[Endpoint], duration_s: Option<f64>) -> Option<Endpoint> {
+fn add_up(endpoints: &[Endpoint], duration_s: Option<f64>, step: Option<f64>) -> Option<Endpoint> {
     if endpoints.is_empty() {
         return None;
     }
@@ -487,7 +534,7 @@ fn add_up(endpoints: &[Endpoint], duration_s: Option<f64>) -> Option<Endpoint> {
             samples.latency.merge(histogram);
         }
     }
-    Some(draft.finish(duration_s, None))
+    Some(draft.finish(duration_s, step))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod gate;
 mod github;
 mod hostile;
 mod house;
+mod jmeter;
 mod reports;
 mod schema;
 mod seed;

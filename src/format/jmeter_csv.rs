@@ -1,0 +1,380 @@
+//! JMeter's results as CSV (JTL), also as Taurus (`kpi.jtl`), Locust add-ons and Azure Load Testing write it.
+//!
+//! Quirks: any columns in any order, any delimiter, with or without header; `success` alone decides what failed; labels and
+//! messages hold delimiters and line breaks; time stamps are ms since the epoch or a local date in any pattern, and an
+//! unreadable one costs the duration, not the file; a transaction controller's row sums up rows that are there too, and so
+//! does a request's row its redirects and embedded resources (`X-0`, `X-1` beside `X`): both stay out of the total.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+
+use super::rows::{Row, Rows, nanos, shown};
+use super::{Confidence, Format, Gives, ParseError, Part, Source};
+use crate::run::Notice;
+use crate::run::recorder::{Draft, Recorder};
+
+pub(super) static CSV: Format = Format {
+    id: "jmeter-csv",
+    tool: "JMeter",
+    title: "JTL as CSV (`-l FILE`): any columns, delimiter and date pattern; Taurus's `kpi.jtl`, Azure Load Testing's `engine1_results.csv`",
+    versions: "2.3 to 5.6",
+    gives: Gives { percentiles: "any (from samples), whole ms", failures: true, users: true, time: true },
+    part: Part::Whole,
+    sniff: |head| Confidence::certain_if(Layout::of(&head.text).is_some()),
+    parse,
+};
+
+/// Columns that JMeter and those who write like it have beside `elapsed` and `label`, lower-cased.
+const KNOWN: [&str; 12] = [
+    "timestamp",
+    "success",
+    "responsecode",
+    "responsemessage",
+    "threadname",
+    "allthreads",
+    "grpthreads",
+    "latency",
+    "connect",
+    "bytes",
+    "datatype",
+    "errorcount",
+];
+/// Delimiters tried where the header does not show its own.
+const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
+/// Rows looked at to find out what the columns of a file without header are.
+const TRIED: usize = 100;
+
+/// Which column holds what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub(super) delimiter: u8,
+    pub(super) header: bool,
+    pub(super) elapsed: usize,
+    pub(super) label: usize,
+    pub(super) time: Option<usize>,
+    pub(super) success: Option<usize>,
+    pub(super) errors: Option<usize>,
+    pub(super) code: Option<usize>,
+    pub(super) message: Option<usize>,
+    pub(super) threads: Option<usize>,
+    pub(super) method: Option<usize>,
+}
+
+impl Layout {
+    /// From the beginning of a file; `None` if it is no JTL.
+    pub(super) fn of(head: &str) -> Option<Self> {
+        let line = head.lines().find(|line| !line.trim().is_empty())?;
+        // The header shows its delimiter behind the first word, which is a column's name.
+        let own = line.trim_start_matches('"').trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        let own = own.trim_start_matches('"').bytes().next().filter(u8::is_ascii);
+        own.into_iter()
+            .chain(DELIMITERS)
+            .find_map(|delimiter| Self::of_header(line, delimiter))
+            .or_else(|| DELIMITERS.into_iter().find_map(|delimiter| Self::of_rows(head, delimiter)))
+    }
+
+    fn of_header(line: &str, delimiter: u8) -> Option<Self> {
+        let row = rows_of(line, delimiter, 1).pop()?;
+        let words: Vec<String> = row.iter().map(|cell| cell.trim().to_lowercase()).collect();
+        let find = |name: &str| words.iter().position(|word| word == name);
+        let known = KNOWN.iter().any(|name| find(name).is_some());
+        Some(Self {
+            delimiter,
+            header: true,
+            elapsed: find("elapsed")?,
+            label: find("label").filter(|_| known)?,
+            time: find("timestamp"),
+            success: find("success"),
+            errors: find("errorcount"),
+            code: find("responsecode"),
+            message: find("responsemessage"),
+            threads: find("allthreads"),
+            method: find("method"),
+        })
+    }
+
+    /// Without a header: the order that JMeter writes by default, found by the cells that can only be what they are.
+    fn of_rows(head: &str, delimiter: u8) -> Option<Self> {
+        let mut rows = rows_of(head, delimiter, TRIED);
+        // The last row may be cut.
+        if rows.len() > 1 {
+            rows.pop();
+        }
+        let first = rows.first()?;
+        let cell = |at: usize| first.get(at).unwrap_or_default();
+        let width = first.len();
+        let timed = (cell(0).len() == 13 && is_whole(cell(0))) || civil(cell(0)).is_some();
+        if !(8..=40).contains(&width) || !timed || !rows.iter().all(|row| row.get(1).is_some_and(is_whole)) {
+            return None;
+        }
+        let outcome = |at: &usize| rows.iter().all(|row| row.get(*at).is_some_and(|cell| flag(cell).is_some()));
+        let success = Some(7).filter(outcome).or_else(|| (3..width).find(outcome))?;
+        // Users come last of the two thread counts: before `Latency`, or before `URL`, `Latency`, `IdleTime`, `Connect`.
+        let threads = match width {
+            11 | 12 => Some(10),
+            16 if !is_whole(cell(12)) => Some(11),
+            16 | 17 => Some(12),
+            _ => None,
+        };
+        let usual = success == 7;
+        Some(Self {
+            delimiter,
+            header: false,
+            elapsed: 1,
+            label: 2,
+            time: Some(0),
+            success: Some(success),
+            errors: None,
+            code: Some(3).filter(|_| usual),
+            message: Some(4).filter(|_| usual),
+            threads: threads.filter(|at| usual && is_whole(cell(*at))),
+            method: None,
+        })
+    }
+
+    /// Hands one row to the recorder.
+    fn record(&self, row: &Row<'_>, clock: &mut Clock, recorder: &mut Recorder) -> Result<(), String> {
+        if self.header && row.text(self.elapsed).eq_ignore_ascii_case("elapsed") {
+            // The header again: files were put one after the other.
+            return Ok(());
+        }
+        let elapsed = row.number(self.elapsed, "milliseconds under `elapsed`")?;
+        if row.len() <= self.label {
+            return Err("expected a label, found the end of the row".to_owned());
+        }
+        let ok = match (self.success, self.errors) {
+            (Some(at), _) => {
+                let found = flag(row.text(at));
+                Some(found.ok_or_else(|| format!("expected true or false under `success`, found `{}`", shown(row.text(at))))?)
+            }
+            (None, Some(at)) => Some(row.number(at, "a number under `ErrorCount`")? == 0.0),
+            (None, None) => None,
+        };
+        if let Some(at) = self.time {
+            clock.see(row.text(at), elapsed);
+        }
+        if let Some(users) = self.threads.and_then(|at| row.text(at).parse().ok()) {
+            recorder.users(users);
+        }
+        if elapsed.fract() != 0.0 {
+            recorder.sample_step(0.0);
+        }
+        let transaction = self.message.is_some_and(|at| is_transaction(row.text(at)));
+        let label = row.lossy(self.label);
+        let draft = recorder.endpoint(self.method.map(|at| row.text(at)), &label);
+        let samples = if transaction { draft.apart() } else { draft.samples() };
+        samples.add(Some(nanos(elapsed, 1e6)), ok);
+        if ok == Some(false) {
+            let code = self.code.map(|at| row.text(at)).unwrap_or_default();
+            draft.error(&failure(code, transaction), 1);
+        }
+        Ok(())
+    }
+}
+
+fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
+    let layout = Layout::of(&String::from_utf8_lossy(source.reader.fill_buf()?)).ok_or_else(|| {
+        ParseError::new("expected columns `elapsed` and `label`, or rows in the order that JMeter writes").at_line(1)
+    })?;
+    recorder.tool("JMeter");
+    recorder.sample_step(1.0);
+    let mut clock = Clock::default();
+    let rows = if layout.header {
+        Rows::with_header(source, layout.delimiter)?
+    } else {
+        Rows::without_header(source, layout.delimiter)
+    };
+    rows.each(recorder, |row, recorder| layout.record(row, &mut clock, recorder))?;
+    clock.finish(recorder);
+    finish(recorder);
+    Ok(())
+}
+
+/// The text of the row that a transaction controller writes.
+pub(super) fn is_transaction(message: &str) -> bool {
+    message.starts_with("Number of samples in transaction")
+}
+
+/// What JMeter means by the cell: `true` or `false`.
+pub(super) fn flag(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// The kind of a failure. Messages are not kept: assertions quote answers.
+pub(super) fn failure(code: &str, transaction: bool) -> String {
+    match code.parse::<u16>() {
+        _ if transaction => "a sample of the transaction failed".to_owned(),
+        Ok(code) if code < 400 => format!("HTTP {code}, but an assertion or an embedded resource failed"),
+        Ok(code) => format!("HTTP {code}"),
+        Err(_) if code.is_empty() => "no response code".to_owned(),
+        Err(_) => super::console::without_queries(code),
+    }
+}
+
+/// What can be said only when all rows are there: which endpoints are parts of others, and whether nothing worked.
+pub(super) fn finish(recorder: &mut Recorder) {
+    let parts = parts_of_others(recorder.drafts());
+    for draft in recorder.drafts().iter_mut().filter(|draft| parts.contains(draft.name())) {
+        draft.set_apart();
+    }
+    let samples: Vec<_> = recorder.drafts().iter().filter_map(Draft::counted).collect();
+    let requests: u64 = samples.iter().map(|samples| samples.requests).sum();
+    if requests > 0 && samples.iter().map(|samples| samples.failures).sum::<Option<u64>>() == Some(requests) {
+        recorder.notice(Notice::new(
+            "all_failed",
+            format!("every one of {requests} requests failed; a listener that writes errors only makes such a file"),
+        ));
+    }
+}
+
+/// Redirects and embedded resources: `X-0`, `X-1` … of a request `X` whose row is there as often, and in no figure less.
+fn parts_of_others(drafts: &[Draft]) -> HashSet<String> {
+    let known: HashMap<&str, (u64, f64, f64)> = drafts
+        .iter()
+        .filter_map(|draft| {
+            let samples = draft.counted()?;
+            let (mean, max) = samples.latency.mean_ms().zip(samples.latency.max_ms())?;
+            Some((draft.name(), (samples.requests, mean * samples.requests as f64, max)))
+        })
+        .collect();
+    let mut parts = HashSet::new();
+    for (name, own) in &known {
+        let Some((parent, number)) = name.rsplit_once('-') else { continue };
+        let Some(whole) = known.get(parent).filter(|_| is_whole(number)) else { continue };
+        let counted_from_zero = known.contains_key(format!("{parent}-0").as_str());
+        if counted_from_zero && own.0 <= whole.0 && own.1 <= whole.1 && own.2 <= whole.2 {
+            parts.insert((*name).to_owned());
+        }
+    }
+    parts
+}
+
+/// When the run was, from time stamps in whatever form.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    /// Earliest start and latest end, in ms since the epoch or of local time.
+    span: Option<(f64, f64)>,
+    kind: Option<Kind>,
+    /// A time stamp that is none: what it says, and how many.
+    unreadable: Option<(String, u64)>,
+    /// The day in a pattern whose parts could be read in several ways.
+    day: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Since the epoch.
+    Instant,
+    /// Year first, zone unknown.
+    Local,
+    /// Only the time of the day is sure.
+    Daytime,
+}
+
+impl Clock {
+    /// A sample began at `stamp` and took `elapsed` ms.
+    pub(super) fn see(&mut self, stamp: &str, elapsed: f64) {
+        let read = instant(stamp).map(|ms| (Kind::Instant, ms)).or_else(|| {
+            civil(stamp).map(|(day, ms)| {
+                if let Day::Unsure(day) = day {
+                    let same = self.day.get_or_insert_with(|| day.to_owned()) == day;
+                    return (Kind::Daytime, if same { ms } else { f64::NAN });
+                }
+                (Kind::Local, ms)
+            })
+        });
+        match read.filter(|(kind, ms)| ms.is_finite() && self.kind.is_none_or(|own| own == *kind)) {
+            Some((kind, start)) => {
+                let (first, last) = self.span.unwrap_or((start, start));
+                self.kind = Some(kind);
+                self.span = Some((first.min(start), last.max(start + elapsed)));
+            }
+            None => self.unreadable.get_or_insert_with(|| (shown(stamp), 0)).1 += 1,
+        }
+    }
+
+
+    pub(super) fn finish(self, recorder: &mut Recorder) {
+        if let Some((text, count)) = self.unreadable {
+            let message = format!("{count} time stamps are no dates, the first `{text}`; duration and throughput are unknown");
+            recorder.notice(Notice::new("unreadable_time", message));
+            return;
+        }
+        let Some((start, end)) = self.span else { return };
+        match self.kind {
+            Some(Kind::Instant) => recorder.spans(start, end),
+            // In no known zone the length is known, the instant is not.
+            Some(Kind::Local) => recorder.duration_s((end - start) / 1e3),
+            // Past midnight the first would be the last.
+            Some(Kind::Daytime) if end - start < 12.0 * 3.6e6 => recorder.duration_s((end - start) / 1e3),
+            _ => {}
+        }
+    }
+}
+
+/// Ms since the epoch: a number (of seconds if it is small), or a date with its zone.
+fn instant(text: &str) -> Option<f64> {
+    if is_whole(text) && text.len() <= 13 {
+        let number: f64 = text.parse().ok().filter(|number| *number > 0.0)?;
+        return Some(if number < 1e11 { number * 1e3 } else { number });
+    }
+    text.parse::<Timestamp>().ok().map(super::vegeta::millis)
+}
+
+/// The day of a local date.
+enum Day<'a> {
+    /// Within the ms.
+    Sure,
+    /// As written: nobody can tell day from month.
+    Unsure(&'a str),
+}
+
+/// A local date in some pattern, with ms since the epoch as if it were UTC, or since midnight.
+fn civil(text: &str) -> Option<(Day<'_>, f64)> {
+    let (date, time) = text.trim().split_once([' ', 'T']).unwrap_or(("", text.trim()));
+    let daytime = daytime(time)?;
+    let parts: Vec<&str> = date.split(|c: char| !c.is_ascii_digit()).collect();
+    if let [year, month, day] = parts.as_slice()
+        && year.len() == 4
+    {
+        let date = Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()?;
+        let midnight = jiff::tz::TimeZone::UTC.to_timestamp(date.to_datetime(Time::midnight())).ok()?;
+        return Some((Day::Sure, midnight.as_millisecond() as f64 + daytime));
+    }
+    Some((Day::Unsure(date), daytime))
+}
+
+/// `7:42:21.256`, `07:42:21,256 PM`: ms since midnight.
+fn daytime(text: &str) -> Option<f64> {
+    let (clock, half) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+    let mut parts = clock.split([':', '.', ',']);
+    let mut next = || parts.next().filter(|part| is_whole(part));
+    let (hour, minute, second) = (next()?.parse().ok()?, next()?.parse().ok()?, next()?.parse().ok()?);
+    let fraction = next().unwrap_or("0");
+    let hour: i8 = match half.to_ascii_uppercase().as_str() {
+        "PM" if hour < 12 => hour + 12,
+        "AM" if hour == 12 => 0,
+        _ => hour,
+    };
+    let time = Time::new(hour, minute, second, 0).ok()?;
+    let seconds = f64::from(time.hour()) * 3600.0 + f64::from(time.minute()) * 60.0 + f64::from(time.second());
+    Some(seconds * 1e3 + format!("0.{fraction}").parse::<f64>().ok()? * 1e3)
+}
+
+fn is_whole(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The first rows of a text.
+fn rows_of(text: &str, delimiter: u8, count: usize) -> Vec<csv::StringRecord> {
+    let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
+    reader.into_records().map_while(Result::ok).take(count).collect()
+}

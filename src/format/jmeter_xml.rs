@@ -1,0 +1,245 @@
+//! JMeter's results as XML (JTL): `httpSample` and `sample`, before 2.1 `sampleResult`, streamed.
+//!
+//! Quirks: samples stand inside samples (redirects, embedded resources, "generate parent sample") to any depth, and only the
+//! outermost are counted in the total; response data may lie between them, a MB each, with characters that XML forbids, and is
+//! never kept; a missing `</testResults>` means that the test was killed; plugins write elements named after Java classes.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::rc::Rc;
+
+use quick_xml::events::attributes::Attribute;
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
+
+use super::jmeter_csv::{Clock, PARTS, failure, finish, flag, is_transaction};
+use super::rows::{Bounded, Tail, cut_off, nanos, shown};
+use super::{Confidence, Format, Gives, ParseError, Part, Source, xml};
+use crate::run::recorder::Recorder;
+
+pub(super) static XML: Format = Format {
+    id: "jmeter-xml",
+    tool: "JMeter",
+    title: "JTL as XML (`jmeter.save.saveservice.output_format=xml`); samples inside samples stay out of the total",
+    versions: "2.0 to 5.6",
+    gives: Gives { percentiles: "any (from samples), whole ms", failures: true, users: true, time: true },
+    part: Part::Main { rank: 1, suffixes: PARTS },
+    sniff: |head| Confidence::certain_if(xml::root(head).as_deref() == Some("testResults")),
+    parse,
+};
+
+/// One sample element that is not closed yet.
+#[derive(Default)]
+struct Sample {
+    label: String,
+    elapsed: Option<f64>,
+    ok: Option<bool>,
+    code: String,
+    transaction: bool,
+    /// Whether other samples stand inside.
+    parent: bool,
+}
+
+impl Sample {
+    fn of(element: &BytesStart<'_>, clock: &mut Clock, recorder: &mut Recorder) -> Self {
+        let mut sample = Self::default();
+        let mut stamp = String::new();
+        for attribute in element.attributes().with_checks(false).filter_map(Result::ok) {
+            let value = || text(&attribute);
+            match attribute.key.as_ref() {
+                "t" | "time" => sample.elapsed = value().parse().ok().filter(|ms: &f64| ms.is_finite() && *ms >= 0.0),
+                "ts" | "timeStamp" => stamp = value(),
+                "s" | "success" => sample.ok = flag(&value()),
+                "lb" | "label" => sample.label = value(),
+                "rc" | "responseCode" => sample.code = value(),
+                "rm" | "responseMessage" => sample.transaction = is_transaction(&value()),
+                "na" => recorder.users(value().parse().unwrap_or(0.0)),
+                _ => {}
+            }
+        }
+        if let (Some(elapsed), false) = (sample.elapsed, stamp.is_empty()) {
+            clock.see(&stamp, elapsed);
+        }
+        sample
+    }
+
+    /// An outermost one is counted, unless it only sums up its neighbours.
+    fn record(self, inside: bool, recorder: &mut Recorder) {
+        let draft = recorder.endpoint(None, &self.label);
+        let apart = inside || (self.transaction && !self.parent);
+        let samples = if apart { draft.apart() } else { draft.samples() };
+        samples.add(self.elapsed.map(|ms| nanos(ms, 1e6)), self.ok);
+        if self.ok == Some(false) && !inside {
+            draft.error(&failure(&self.code, self.transaction), 1);
+        }
+        recorder.good_row();
+    }
+}
+
+/// The value without entities; as it stands where it holds what XML forbids.
+fn text(attribute: &Attribute<'_>) -> String {
+    attribute.normalized_value(XmlVersion::Implicit1_0).map_or_else(|_| (*attribute.value).to_owned(), Into::into)
+}
+
+fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
+    let mut line = 1 + skip_blank(source.reader)?;
+    recorder.tool("JMeter");
+    recorder.sample_step(1.0);
+    let tail = Rc::new(Tail::default());
+    let bounded = Bounded { input: &mut *source.reader, tail: Rc::clone(&tail) };
+    let mut reader = Reader::from_reader(BufReader::with_capacity(1 << 16, Lossy::new(bounded)));
+    let mut clock = Clock::default();
+    let mut buffer = Vec::new();
+    // Samples and other elements that are open, outermost first; the root is the first.
+    let mut open: Vec<Option<Sample>> = Vec::new();
+    let mut done = false;
+    loop {
+        buffer.clear();
+        tail.restart();
+        let event = match reader.read_event_into(&mut buffer) {
+            Ok(Event::Eof) => break,
+            Ok(event) => event,
+            Err(_) if reader.get_mut().fill_buf().is_ok_and(<[u8]>::is_empty) => break,
+            Err(error) => return Err(ParseError::new(format!("not the XML it began as: {error}")).at_line(line)),
+        };
+        match &event {
+            Event::Start(element) => open.push(begin(element, &mut open, line, &mut clock, recorder)),
+            Event::Empty(element) => {
+                let sample = begin(element, &mut open, line, &mut clock, recorder);
+                end(sample, &open, recorder);
+            }
+            Event::End(_) => {
+                let sample = open.pop().flatten();
+                end(sample, &open, recorder);
+                done |= open.is_empty();
+            }
+            _ => {}
+        }
+        if open.len() > MAX_DEPTH {
+            return Err(ParseError::new(format!("elements more than {MAX_DEPTH} deep")).at_line(line));
+        }
+        line += event.bytes().filter(|byte| *byte == b'\n').count() as u64;
+    }
+    if !done {
+        recorder.complete(false);
+        recorder.notice(cut_off(line));
+    }
+    clock.finish(recorder);
+    split_nested(recorder);
+    finish(recorder);
+    Ok(())
+}
+
+/// Deepest nesting that JMeter could write.
+const MAX_DEPTH: usize = 200;
+
+/// The sample that `element` is, if it is one; the sample around it is its parent from now on.
+fn begin(
+    element: &BytesStart<'_>,
+    open: &mut [Option<Sample>],
+    line: u64,
+    clock: &mut Clock,
+    recorder: &mut Recorder,
+) -> Option<Sample> {
+    let name = element.name();
+    if !matches!(name.as_ref(), "httpSample" | "sample" | "sampleResult") {
+        if open.len() == 1 {
+            recorder.bad_row(line, format!("unsupported sample element `{}`", shown(name.as_ref())));
+        }
+        return None;
+    }
+    if let Some(parent) = open.iter_mut().rev().flatten().next() {
+        parent.parent = true;
+    }
+    Some(Sample::of(element, clock, recorder))
+}
+
+fn end(sample: Option<Sample>, open: &[Option<Sample>], recorder: &mut Recorder) {
+    if let Some(sample) = sample {
+        sample.record(open.iter().any(Option::is_some), recorder);
+    }
+}
+
+/// A label that stands outside and inside is two endpoints: the outer one's figures stay its own.
+fn split_nested(recorder: &mut Recorder) {
+    let mut nested = Vec::new();
+    for draft in recorder.drafts() {
+        if draft.counted().is_some()
+            && let Some(samples) = draft.take_apart()
+        {
+            nested.push((format!("{} (inside others)", draft.name()), samples));
+        }
+    }
+    for (name, samples) in nested {
+        recorder.endpoint(None, &name).apart().merge(&samples);
+    }
+}
+
+/// Drops blanks before the declaration, which strict readers refuse; how many lines they were.
+fn skip_blank(reader: &mut dyn BufRead) -> io::Result<u64> {
+    let mut lines = 0;
+    loop {
+        let bytes = reader.fill_buf()?;
+        let blank = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        lines += bytes.iter().take(blank).filter(|byte| **byte == b'\n').count() as u64;
+        let all = blank == bytes.len() && blank > 0;
+        reader.consume(blank);
+        if !all {
+            return Ok(lines);
+        }
+    }
+}
+
+/// UTF-8 whatever comes: what is none becomes U+FFFD, for response data may hold any byte.
+struct Lossy<R> {
+    inner: R,
+    /// Read and not yet judged: the beginning of a character.
+    rest: Vec<u8>,
+    text: Vec<u8>,
+    given: usize,
+}
+
+impl<R: Read> Lossy<R> {
+    fn new(inner: R) -> Self {
+        Self { inner, rest: Vec::new(), text: Vec::new(), given: 0 }
+    }
+
+    fn refill(&mut self) -> io::Result<()> {
+        let mut bytes = vec![0; 1 << 16];
+        let read = self.inner.read(&mut bytes)?;
+        bytes.truncate(read);
+        bytes.splice(0..0, self.rest.drain(..));
+        self.text.clear();
+        self.given = 0;
+        let mut seen = 0;
+        for chunk in bytes.utf8_chunks() {
+            self.text.extend_from_slice(chunk.valid().as_bytes());
+            seen += chunk.valid().len() + chunk.invalid().len();
+            if seen == bytes.len() && read > 0 && chunk.invalid().len() < 4 {
+                self.rest.extend_from_slice(chunk.invalid());
+            } else if !chunk.invalid().is_empty() {
+                self.text.extend_from_slice("\u{fffd}".as_bytes());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Lossy<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.given == self.text.len() {
+            let before = self.rest.len();
+            self.refill()?;
+            // Nothing came, and nothing waits to be judged.
+            if self.text.is_empty() && self.rest.len() == before {
+                return Ok(0);
+            }
+        }
+        let rest = self.text.get(self.given..).unwrap_or_default();
+        let given = rest.len().min(buffer.len());
+        for (to, from) in buffer.iter_mut().zip(rest.iter().take(given)) {
+            *to = *from;
+        }
+        self.given += given;
+        Ok(given)
+    }
+}
