@@ -170,7 +170,8 @@ fn endpoints(runs: &[Run], rows: &[Row]) -> Vec<EndpointSummary> {
 pub(super) fn blocks(policy: &Policy, finding: &Finding<'_>) -> bool {
     match finding.status {
         Status::Fail => true,
-        Status::Missing => policy.missing == Presence::Fail,
+        // What somebody agreed to does not block, however it is called.
+        Status::Missing => policy.missing == Presence::Fail && policy.agreed.is_none(),
         Status::New => policy.new == Presence::Fail,
         _ => false,
     }

@@ -91,8 +91,12 @@ pub struct Page<'a> {
     exit_code: u8,
     /// Sums over the suites.
     counts: Counts,
-    /// The suites.
+    /// The suites, in full as far as there is room, then the worst of them.
     suites: Vec<SuitePage<'a>>,
+    /// The others, of which there is room for the heading only.
+    brief: Vec<SuiteBrief<'a>>,
+    /// `12 suites left out here`; empty where there was room for all.
+    left_out: String,
     /// About the report as a whole.
     notices: &'a [Notice],
     /// The version of loadgate.
@@ -103,6 +107,19 @@ pub struct Page<'a> {
     text: &'a ReportText,
     /// Whether there is room for charts.
     charts: bool,
+}
+
+/// A suite in one line.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SuiteBrief<'a> {
+    /// The suite.
+    name: &'a str,
+    /// What is said of it.
+    verdict: Outcome,
+    /// `❌`, `✅`, …
+    mark: &'a str,
+    /// `2 of 14 endpoints are worse than allowed`
+    heading: &'a str,
 }
 
 /// What the template of an issue sees.
@@ -189,6 +206,7 @@ pub struct RunPage<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Room {
     charts: bool,
+    suites: usize,
     open: usize,
     more: usize,
     same: usize,
@@ -198,9 +216,14 @@ struct Room {
 }
 
 const OPEN: usize = 10;
+/// Suites that nobody has.
+const MANY: usize = 1_000;
+/// Suites of which at least the heading is shown.
+const BRIEF: usize = 200;
 /// No limit but the data.
 const ROOMY: Room = Room {
     charts: true,
+    suites: usize::MAX,
     open: OPEN,
     more: usize::MAX,
     same: usize::MAX,
@@ -211,25 +234,34 @@ const ROOMY: Room = Room {
 
 /// Charts go first, then what stayed the same, details, what is better or milder; rows that block last.
 const COMMENT_ROOMS: [Room; 8] = [
-    Room { charts: true, open: OPEN, more: 100, same: 100, unjudged: 50, endpoints: 100, notices: 20 },
-    Room { charts: false, open: OPEN, more: 100, same: 50, unjudged: 25, endpoints: 50, notices: 20 },
-    Room { charts: false, open: OPEN, more: 60, same: 0, unjudged: 10, endpoints: 25, notices: 10 },
-    Room { charts: false, open: OPEN, more: 40, same: 0, unjudged: 0, endpoints: 0, notices: 5 },
-    Room { charts: false, open: OPEN, more: 10, same: 0, unjudged: 0, endpoints: 0, notices: 3 },
-    Room { charts: false, open: OPEN, more: 0, same: 0, unjudged: 0, endpoints: 0, notices: 1 },
-    Room { charts: false, open: 3, more: 0, same: 0, unjudged: 0, endpoints: 0, notices: 0 },
-    Room { charts: false, open: 1, more: 0, same: 0, unjudged: 0, endpoints: 0, notices: 0 },
+    Room { charts: true, suites: MANY, open: OPEN, more: 100, same: 100, unjudged: 50, endpoints: 100, notices: 20 },
+    Room { charts: false, suites: MANY, open: OPEN, more: 100, same: 50, unjudged: 25, endpoints: 50, notices: 20 },
+    Room { charts: false, suites: MANY, open: OPEN, more: 60, same: 0, unjudged: 10, endpoints: 25, notices: 10 },
+    Room { charts: false, suites: MANY, open: OPEN, more: 40, same: 0, unjudged: 0, endpoints: 0, notices: 5 },
+    Room { charts: false, suites: MANY, open: OPEN, more: 10, same: 0, unjudged: 0, endpoints: 0, notices: 3 },
+    Room { charts: false, suites: 30, open: OPEN, more: 0, same: 0, unjudged: 0, endpoints: 0, notices: 1 },
+    Room { charts: false, suites: 10, open: 3, more: 0, same: 0, unjudged: 0, endpoints: 0, notices: 0 },
+    Room { charts: false, suites: 3, open: 1, more: 0, same: 0, unjudged: 0, endpoints: 0, notices: 0 },
 ];
 
 const SUMMARY_ROOMS: [Room; 8] = [
-    Room { charts: true, open: 20, more: 1_000, same: 1_000, unjudged: 1_000, endpoints: 1_000, notices: 100 },
-    Room { charts: false, open: 20, more: 1_000, same: 500, unjudged: 500, endpoints: 500, notices: 50 },
-    Room { charts: false, open: OPEN, more: 500, same: 0, unjudged: 100, endpoints: 250, notices: 20 },
-    Room { charts: false, open: OPEN, more: 200, same: 0, unjudged: 0, endpoints: 0, notices: 10 },
-    Room { charts: false, open: OPEN, more: 50, same: 0, unjudged: 0, endpoints: 0, notices: 5 },
-    Room { charts: false, open: OPEN, more: 0, same: 0, unjudged: 0, endpoints: 0, notices: 3 },
-    Room { charts: false, open: 3, more: 0, same: 0, unjudged: 0, endpoints: 0, notices: 0 },
-    Room { charts: false, open: 1, more: 0, same: 0, unjudged: 0, endpoints: 0, notices: 0 },
+    Room {
+        charts: true,
+        suites: MANY,
+        open: 20,
+        more: 1_000,
+        same: 1_000,
+        unjudged: 1_000,
+        endpoints: 1_000,
+        notices: 100,
+    },
+    Room { charts: false, suites: MANY, open: 20, more: 1_000, same: 500, unjudged: 500, endpoints: 500, notices: 50 },
+    Room { charts: false, suites: MANY, open: OPEN, more: 500, same: 0, unjudged: 100, endpoints: 250, notices: 20 },
+    Room { charts: false, suites: MANY, open: OPEN, more: 200, same: 0, unjudged: 0, endpoints: 0, notices: 10 },
+    Room { charts: false, suites: MANY, open: OPEN, more: 50, same: 0, unjudged: 0, endpoints: 0, notices: 5 },
+    Room { charts: false, suites: 30, open: OPEN, more: 0, same: 0, unjudged: 0, endpoints: 0, notices: 3 },
+    Room { charts: false, suites: 10, open: 3, more: 0, same: 0, unjudged: 0, endpoints: 0, notices: 0 },
+    Room { charts: false, suites: 3, open: 1, more: 0, same: 0, unjudged: 0, endpoints: 0, notices: 0 },
 ];
 
 static STEPS: LazyLock<BTreeMap<IssueStep, &'static str>> = LazyLock::new(|| {
@@ -253,18 +285,36 @@ pub(super) fn matters(status: Status) -> bool {
 
 impl<'a> Page<'a> {
     fn new(report: &'a Report, room: &Room) -> Self {
+        let mut worst: Vec<(usize, &SuiteReport)> = report.suites.iter().enumerate().collect();
+        worst.sort_by_key(|(_, suite)| suite.verdict);
+        let brief = worst.split_off(room.suites.min(worst.len()));
+        worst.sort_by_key(|(place, _)| *place);
+        let left = brief.len().saturating_sub(BRIEF);
         Self {
             schema: &report.schema,
             verdict: report.verdict,
             exit_code: report.exit_code,
             counts: report.counts,
-            suites: report.suites.iter().map(|suite| SuitePage::new(suite, room)).collect(),
+            suites: worst.into_iter().map(|(_, suite)| SuitePage::new(suite, room)).collect(),
+            brief: brief.into_iter().take(BRIEF).map(|(_, suite)| SuiteBrief::from(suite)).collect(),
+            left_out: if left > 0 {
+                format!("{} left out here; report.json has them all", plural(left, "suite"))
+            } else {
+                String::new()
+            },
             notices: report.notices.get(..room.notices.max(3)).unwrap_or(&report.notices),
             loadgate: &report.loadgate,
             origin: report.origin.as_ref(),
             text: &report.text,
             charts: room.charts,
         }
+    }
+}
+
+impl<'a> From<&'a SuiteReport> for SuiteBrief<'a> {
+    fn from(suite: &'a SuiteReport) -> Self {
+        let SuiteReport { name, verdict, text, .. } = suite;
+        Self { name, verdict: *verdict, mark: &text.mark, heading: &text.heading }
     }
 }
 

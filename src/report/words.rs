@@ -155,7 +155,8 @@ fn better(finding: &Finding<'_>) -> &'static str {
 
 /// Which way of a broken budget would have been good.
 fn broken_budget(finding: &Finding<'_>) -> Option<Direction> {
-    let (rule, current) = finding.rule.filter(|_| finding.status == Status::Fail).zip(finding.current)?;
+    let judged = matches!(finding.status, Status::Fail | Status::Accepted);
+    let (rule, current) = finding.rule.filter(|_| judged).zip(finding.current)?;
     let over = rule.max.is_some_and(|max| current > max);
     let under = rule.min.is_some_and(|min| current < min);
     if over { Some(Direction::Lower) } else { under.then_some(Direction::Higher) }
@@ -382,8 +383,11 @@ fn about(phrase: Phrase, row: &Row, suite: &SuiteReport) -> Phrase {
     let text = &row.text;
     let plausible = if text.range.is_empty() { String::new() } else { format!(" (plausible {})", text.range) };
     let (limit, metric) = (&text.limit, &text.metric);
-    if text.size.is_empty() || text.mark.ends_with("budget") {
-        return phrase.plain(format!(" {metric} is ")).strong(&text.current).plain(format!(", the budget is {limit}."));
+    let budget = ["at most ", "at least "].iter().any(|word| limit.starts_with(word));
+    if text.size.is_empty() || budget || text.mark.ends_with("budget") {
+        let accepted = if row.status == Status::Accepted { ", which is accepted" } else { "" };
+        let budget = format!(", the budget is {limit}{accepted}.");
+        return phrase.plain(format!(" {metric} is ")).strong(&text.current).plain(budget);
     }
     let both = text.both.replacen(" → ", " to ", 1);
     let went = match row.status {

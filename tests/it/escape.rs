@@ -104,6 +104,42 @@ fn check(name: &str) {
     assert!(!html.contains(['<', '>', '"', '\'']), "{html:?}");
 }
 
+/// Whole pages about hostile names hold our links, our folds and our tables, and nothing else.
+#[test]
+fn pages_about_names_that_try() {
+    let report = crate::reports::hostile_report();
+    let templates = loadgate::report::templates::Templates::shipped();
+    for page in [
+        loadgate::report::render::comment(&report, &templates).unwrap(),
+        loadgate::report::render::summary(&report, &templates).unwrap(),
+    ] {
+        let found = parsed(&page);
+        for (kind, _) in &found {
+            let ours = ["https://github.com/acme/", "https://acme.github.io/"];
+            assert!(!kind.starts_with("Image"), "{kind}");
+            assert!(!kind.starts_with("Link") || ours.iter().any(|start| kind.contains(start)), "{kind}");
+            if kind.starts_with("Html") {
+                let plain = ["<details>", "</details>", "<sub>", "</sub>"].iter().any(|tag| kind.contains(tag));
+                assert!(plain && !kind.contains("script"), "{kind}");
+            }
+        }
+        for name in crate::reports::HOSTILE {
+            let shown = seen(name, TABLE_NAME);
+            assert!(found.iter().any(|(kind, words)| kind == "code" && *words == shown), "{name:?}");
+        }
+        let cells: Vec<usize> = rows(&page);
+        assert!(cells.iter().all(|cells| (2..=6).contains(cells)), "{cells:?}");
+    }
+}
+
+/// How many cells each row of each table has.
+fn rows(markdown: &str) -> Vec<usize> {
+    let arena = Arena::new();
+    let root = parse_document(&arena, markdown, &github());
+    let is_row = |node: &&AstNode<'_>| matches!(node.data.borrow().value, NodeValue::TableRow(_));
+    root.descendants().filter(|node| is_row(node)).map(|row| row.children().count()).collect()
+}
+
 #[test]
 fn names_that_try() {
     for name in crate::reports::HOSTILE {

@@ -340,6 +340,27 @@ fn many_endpoints() {
     assert_eq!(comment, render::comment(&report, &templates).unwrap(), "the same inputs give the same bytes");
 }
 
+/// Suites without end: the worst are shown in full, others by their heading.
+#[test]
+fn many_suites() {
+    let suite = |number: usize| Case {
+        name: format!("suite {number:03}"),
+        ..Case::new(
+            vec![usual(|label, figures| if number == 250 { worse(label, figures) } else { figures })],
+            weekly(1),
+        )
+    };
+    let cases: Vec<Case> = (0..300).map(suite).collect();
+    let report = report(&cases, &frame());
+    let comment = render::comment(&report, &Templates::shipped()).unwrap();
+    assert!(comment.chars().count() <= 60_000, "{}", comment.chars().count());
+    assert!(
+        comment.contains("#### ❌ `suite 250`") && comment.contains("\n- ✅ `suite 107`: no endpoint"),
+        "{comment}"
+    );
+    assert!(comment.contains("suites left out here") && comment.ends_with("</sub>\n"), "{comment}");
+}
+
 pub(crate) const HOSTILE: [&str; 12] = [
     "GET /a|b",
     "GET /`whoami`",
@@ -355,8 +376,7 @@ pub(crate) const HOSTILE: [&str; 12] = [
     "",
 ];
 
-#[test]
-fn hostile_names() {
+pub(crate) fn hostile_report() -> Report {
     let long = format!("GET /{}", "x".repeat(10_000));
     let names: Vec<&str> = HOSTILE.iter().copied().chain([long.as_str()]).collect();
     let with = |by: f64| {
@@ -368,9 +388,14 @@ fn hostile_names() {
         baseline.add(&with(1.0), Origin { id: format!("w{week}"), ..Origin::default() });
     }
     let mut now = with(3.0);
-    now.tool = "Locust | <b>@octocat</b>".to_owned();
+    "Locust | <b>@octocat</b>".clone_into(&mut now.tool);
     now.files = vec!["$(touch pwned)_stats.csv".to_owned()];
-    let report = report(&[Case::new(vec![now], baseline)], &on_github(Frame { exit_code: 1, ..frame() }));
+    report(&[Case::new(vec![now], baseline)], &on_github(Frame { exit_code: 1, ..frame() }))
+}
+
+#[test]
+fn hostile_names() {
+    let report = hostile_report();
     golden("hostile-names", &report);
     let terminal = text::table(&report, 80, true);
     let plain = anstream::adapter::strip_str(&terminal).to_string();
