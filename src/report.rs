@@ -218,6 +218,7 @@ pub struct Evidence {
 
 /// The words of a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct RowText {
     /// `❌`, `⚠️`, `❔`, `⚡`, …; empty where nothing changed. A word always stands beside it: `mark`.
     pub symbol: String,
@@ -254,6 +255,7 @@ pub struct EndpointSummary {
 
 /// The words of an endpoint; `–` where unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct EndpointText {
     /// `18 204`
     pub requests: String,
@@ -269,6 +271,7 @@ pub struct EndpointText {
 
 /// The words of a suite.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct SuiteText {
     /// `❌`, `✅`, …
     pub mark: String,
@@ -296,6 +299,7 @@ pub struct SuiteText {
 
 /// The words of the report.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct ReportText {
     /// `❌`, `✅`, …
     pub mark: String,

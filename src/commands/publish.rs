@@ -15,8 +15,9 @@ use crate::github::context::{Context, Event};
 use crate::history::{self, Line, Stamp};
 use crate::publish::session::{Publication, Session};
 use crate::publish::{Edits, FileEdit, Plan, Target, Texts, Wishes};
+use crate::report::read::{self, ReadError};
 use crate::report::templates::Templates;
-use crate::report::{IssueView, Report, SCHEMA, render};
+use crate::report::{IssueView, Report, render};
 use crate::run::Notice;
 use crate::settings;
 
@@ -63,17 +64,11 @@ fn ready_made(path: &Path, name: &str) -> anyhow::Result<Option<Report>> {
         return Ok(None);
     }
     let bytes = std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?;
-    let Ok(value) = serde_json::from_slice::<serde_json::Value>(&bytes) else { return Ok(None) };
-    match value.get("schema").and_then(serde_json::Value::as_str) {
-        Some(SCHEMA) => {
-            Ok(Some(serde_json::from_value(value).with_context(|| format!("{name}: not a report of loadgate's"))?))
-        }
-        Some(other) if other.starts_with("loadgate.report/") => {
-            bail!(
-                "{name}: expected schema `{SCHEMA}`, found `{other}`\nhint: a newer loadgate wrote this file; update loadgate"
-            )
-        }
-        _ => Ok(None),
+    let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(None) };
+    match read::parse(text) {
+        Ok(report) => Ok(Some(report)),
+        Err(ReadError::Foreign { .. }) => Ok(None),
+        Err(error) => Err(error).with_context(|| name.to_owned()),
     }
 }
 

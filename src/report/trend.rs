@@ -54,6 +54,7 @@ pub struct TrendPoint {
 
 /// The words of a trend.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct TrendText {
     /// `p95`
     pub metric: String,
