@@ -259,6 +259,9 @@ registry! {
     locust_json: JSON;
     service_json: SERVICE_JSON;
     ab: TEXT, GNUPLOT, PERCENTILES;
+    artillery: JSON;
+    autocannon: JSON;
+    benchmarks: GITHUB, BENCHER;
     drill: STATS, REPORT;
     fortio: JSON;
     ghz: JSON, TEXT, CSV;
@@ -267,12 +270,17 @@ registry! {
     hey: TEXT, CSV;
     jmeter_csv: CSV;
     junit: JUNIT;
+    k6_console: CONSOLE;
+    k6_csv: CSV;
     k6_ndjson: NDJSON;
+    k6_summary: SUMMARY, MACHINE;
     loadtest: TEXT;
     molotov: CONSOLE;
     nbomber: CSV, JSON;
     oha: JSON, TEXT, CSV;
+    own: RUN;
     rlt: JSON, TEXT;
+    simple: JSON, CSV, SAMPLES;
     siege: TEXT, JSON, LOG, VERBOSE;
     taurus: CSV, XML;
     tsung: LOG, JSON, DUMP;

@@ -50,6 +50,14 @@ impl Shape {
             .filter(|rest| !rest.contains('.'))
     }
 
+    /// The paths that lead no deeper.
+    pub fn leaves(&self) -> impl Iterator<Item = &str> {
+        self.paths.iter().map(String::as_str).filter(|path| {
+            let below = format!("{path}.");
+            self.paths.range(below.clone()..).next().is_none_or(|next| !next.starts_with(&below))
+        })
+    }
+
     fn scan(&mut self, text: &str) {
         let mut path: Vec<String> = Vec::new();
         let mut arrays: Vec<bool> = Vec::new();

@@ -4,7 +4,7 @@
 //! that could go wrong in the same way for every tool is done here once: units, sums, rates, percentiles, the total,
 //! hostile names, too many endpoints, bad rows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 
@@ -31,6 +31,8 @@ const MAX_BAD_ROWS: f64 = 0.01;
 pub struct Recorder {
     tool: String,
     tool_version: Option<String>,
+    suite: String,
+    environment: BTreeMap<String, String>,
     load: Load,
     started_ms: Option<f64>,
     ended_ms: Option<f64>,
@@ -56,7 +58,7 @@ pub struct Draft {
     name: String,
     requests: Option<u64>,
     failures: Option<u64>,
-    metrics: std::collections::BTreeMap<Metric, Measurement>,
+    metrics: BTreeMap<Metric, Measurement>,
     errors: HashMap<String, u64>,
     samples: Option<Samples>,
     apart: Option<Samples>,
@@ -138,6 +140,22 @@ impl Draft {
             *self.errors.entry(message).or_default() += count;
         }
         self
+    }
+
+    fn adopt(&mut self, endpoint: Endpoint) {
+        self.requests = endpoint.requests;
+        self.failures = endpoint.failures;
+        for (metric, found) in endpoint.metrics {
+            self.put(metric, found.value(), found.source(), found.step());
+        }
+        for error in &endpoint.errors {
+            self.error(&error.message, error.count);
+        }
+        self.samples = endpoint.histogram.map(|latency| Samples {
+            requests: endpoint.requests.unwrap_or_else(|| latency.count()),
+            failures: endpoint.failures,
+            latency,
+        });
     }
 
     /// Single requests, to add to those already there.
@@ -285,6 +303,30 @@ impl Recorder {
         self.total.get_or_insert_with(|| Draft { name: super::TOTAL.to_owned(), ..Draft::default() })
     }
 
+    /// Takes over a run that was read before, as our own files hold it. Names and figures are checked like any others.
+    pub fn adopt(&mut self, run: Run) {
+        self.tool = run.tool;
+        self.tool_version = run.tool_version;
+        self.suite = run.suite;
+        self.environment = run.environment;
+        self.load = run.load;
+        self.complete = run.complete;
+        self.timeline = run.timeline.unwrap_or_default();
+        self.notices.extend(run.notices);
+        if let Some(seconds) = run.duration_s {
+            self.duration_s(seconds);
+        }
+        if let Some(start) = run.started_at.map(|start| start.as_millisecond() as f64) {
+            self.spans(start, start);
+        }
+        for endpoint in run.endpoints {
+            self.endpoint(endpoint.method.as_deref(), &endpoint.name).adopt(endpoint);
+        }
+        if let Some(total) = run.total {
+            self.total().adopt(total);
+        }
+    }
+
     /// What happened when, where the artifact tells.
     pub fn timeline(&mut self) -> &mut Timeline {
         &mut self.timeline
@@ -337,7 +379,7 @@ impl Recorder {
         };
         let started_at = self.started_ms.and_then(|ms| Timestamp::from_millisecond(ms.round() as i64).ok());
         Ok(Run {
-            suite: String::new(),
+            suite: self.suite,
             tool: self.tool,
             tool_version: self.tool_version,
             format: String::new(),
@@ -346,7 +388,7 @@ impl Recorder {
             duration_s,
             complete: self.complete,
             load: self.load,
-            environment: std::collections::BTreeMap::new(),
+            environment: self.environment,
             endpoints,
             total,
             timeline: Some(self.timeline).filter(Timeline::has_course),

@@ -71,6 +71,7 @@ fn differences(endpoint: &Endpoint, expected: &Value, wrong: &mut Vec<String>) {
     check("min", endpoint.value(&Metric::LatencyMin), number("min"), 1e-9);
     check("max", endpoint.value(&Metric::LatencyMax), number("max"), 1e-9);
     let percentiles = [
+        (expected, 1e-9),
         (&expected["reported"], 1e-9),
         (&expected["percentiles"]["nearest_rank"], 0.01),
         (&expected["histogram_nearest_rank"], 0.01),
@@ -108,6 +109,7 @@ fn artifact_differences(path: &Path, expected: &Value) -> Vec<String> {
             None => wrong.push(format!("no endpoint {wanted}")),
         }
     }
+    selector_differences(&run, expected, &mut wrong);
     if let (Some(total), wanted @ Value::Object(_)) = (&run.total, &expected["total"]) {
         differences(total, wanted, &mut wrong);
         if let (Some(good), Some(bad)) = (wanted["successes"].as_f64(), wanted["failures"].as_f64()) {
@@ -115,6 +117,49 @@ fn artifact_differences(path: &Path, expected: &Value) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// k6's summaries tell of endpoints by selector: `http_req_duration{name:/tools}`.
+fn selector_differences(run: &Run, expected: &Value, wrong: &mut Vec<String>) {
+    let mut check = |selector: &str, metric: &str, key: &str, wanted: &Value| {
+        let (found, known) = match (metric, key) {
+            ("http_req_duration", "avg") => (Some(Metric::LatencyMean), None),
+            ("http_req_duration", "med") => (Some(Metric::LatencyP50), None),
+            ("http_req_duration", "min") => (Some(Metric::LatencyMin), None),
+            ("http_req_duration", "max") => (Some(Metric::LatencyMax), None),
+            ("http_reqs", "rate") => (Some(Metric::Throughput), None),
+            ("http_req_duration" | "http_reqs", "count") => (None, Some(true)),
+            ("http_req_failed", "passes" | "matches") => (None, Some(false)),
+            ("http_req_duration", key) => (self::metric(&key.replace(['(', ')'], "")), None),
+            _ => (None, None),
+        };
+        let endpoint = match selector.strip_prefix("name:") {
+            Some(name) => run.endpoint(name),
+            None if selector.is_empty() => run.total.as_ref(),
+            None => return,
+        };
+        let Some(endpoint) = endpoint else { return wrong.push(format!("no endpoint {selector}")) };
+        let value = match (found, known) {
+            (Some(metric), _) => endpoint.value(&metric),
+            (None, Some(true)) => endpoint.requests.map(|count| count as f64),
+            (None, Some(false)) => endpoint.failures.map(|count| count as f64),
+            (None, None) => return,
+        };
+        if value.is_none_or(|value| (value - wanted.as_f64().unwrap()).abs() > 1e-9) {
+            wrong.push(format!("{selector} {metric} {key}: {value:?}, not {wanted}"));
+        }
+    };
+    for (selector, metrics) in expected["by_selector"].as_object().into_iter().flatten() {
+        for (metric, values) in metrics.as_object().unwrap() {
+            values.as_object().unwrap().iter().for_each(|(key, wanted)| check(selector, metric, key, wanted));
+        }
+    }
+    for (name, metric) in expected["metrics_key"].as_object().into_iter().flatten() {
+        let (metric_name, selector) =
+            name.strip_suffix('}').and_then(|name| name.split_once('{')).unwrap_or((name, ""));
+        let values = metric["values"].as_object().unwrap();
+        values.iter().for_each(|(key, wanted)| check(selector, metric_name, key, wanted));
+    }
 }
 
 fn check_all(root: &Path) -> usize {
@@ -233,7 +278,8 @@ fn cut_anywhere_is_a_run_or_an_error() {
         let bytes = fs::read(&file).unwrap();
         let copy = folder.path().join(file.file_name().unwrap());
         // Every byte of the end, where figures of text reports stand, and steps through the rest.
-        let steps = (0..bytes.len()).step_by(1 + bytes.len() / 8);
+        let inflates = file.extension().is_some_and(|extension| extension == "gz");
+        let steps = (0..bytes.len()).step_by(1 + bytes.len() / if inflates { 3 } else { 8 });
         let last = if bytes.len() < 20_000 { 8 } else { 2 };
         for end in steps.chain(bytes.len().saturating_sub(last)..bytes.len()) {
             fs::write(&copy, &bytes[..end]).unwrap();
@@ -247,7 +293,7 @@ fn cut_anywhere_is_a_run_or_an_error() {
 /// Requests, failures and one figure of the first endpoint (or the total) of files that others wrote.
 #[test]
 fn public_files_give_their_figures() {
-    let table: [(&str, u64, Option<u64>, Metric, f64); 21] = [
+    let table: [(&str, u64, Option<u64>, Metric, f64); 25] = [
         ("rlt/regressed/tools.txt", 400, Some(18), Metric::LatencyP95, 19.32),
         ("fortio/public/nighthawk-small.json", 60, Some(0), Metric::LatencyP90, 68.657_151),
         ("fortio/public/readme-1-http.json", 4, Some(0), Metric::LatencyP99, 0.921_640_506_666_666_8),
@@ -256,6 +302,10 @@ fn public_files_give_their_figures() {
         ("ghz/public/report2-errors.json", 200, Some(19), Metric::LatencyP95, 42.991_706),
         ("ghz/public/summary-text.txt", 200, Some(14), Metric::LatencyP95, 55.45),
         ("hey/public/hey-home.txt", 167_423, Some(0), Metric::LatencyP95, 42.8),
+        ("k6/public/handlesummary-k6reporter-simple.json", 878, Some(349), Metric::LatencyP99, 39.577_136_380_000_084),
+        ("k6/public/out-csv-finance.csv.gz", 40, Some(0), Metric::LatencyMax, 218.508),
+        ("k6/public/stdout-summary.txt", 4_694, Some(4_694), Metric::LatencyP95, 52.48),
+        ("k6/public/summary-export-skip.json", 4_833, Some(0), Metric::LatencyP95, 8.087_999_999_999_99),
         ("junit/public/TEST-success-failure-error.xml", 1, Some(1), Metric::LatencyMean, 6.0),
         ("nbomber/public/csv_report-a.csv", 18_030, Some(0), Metric::LatencyP95, 380.67),
         ("oha/public/oha-home.txt", 205_228, Some(0), Metric::LatencyP95, 17.4422),
@@ -277,6 +327,180 @@ fn public_files_give_their_figures() {
         let found = endpoint.value(&metric).unwrap();
         assert!((found - value).abs() < 1e-9, "{file}: {metric} {found}");
     }
+}
+
+/// Files of others that may not be copied: the figures of all requests together.
+#[test]
+fn public_files_of_the_collection_give_their_figures() {
+    let Some(folder) = shared() else { return println!("skipped: no ../shared/samples") };
+    let table: [(&str, u64, Option<u64>, Option<(Metric, f64)>); 14] = [
+        ("artillery/public/report-v1-no-responses.json", 1, Some(1), None),
+        ("artillery/public/report-v2.json", 4_770, Some(0), Some((Metric::LatencyP95, 141.2))),
+        (
+            "k6/public/handlesummary-k6reporter-grpc.json",
+            9_615,
+            None,
+            Some((Metric::LatencyP95, 2.522_843_199_999_999_6)),
+        ),
+        ("k6/public/handlesummary-partly-failed.json", 57_147, Some(647), Some((Metric::LatencyP90, 101.9042))),
+        ("k6/public/handlesummary-spring.json", 108, Some(0), Some((Metric::LatencyP95, 114.5203))),
+        ("k6/public/handlesummary-thresholds-submetrics.json", 127, Some(0), Some((Metric::LatencyP50, 175.5127))),
+        ("k6/public/out-json-finance.ndjson", 58, Some(0), None),
+        ("k6/public/out-json.json.gz", 322, None, None),
+        ("k6/public/out-json.ndjson", 3, None, None),
+        ("k6/public/summary-export-1-failed.json", 100, Some(1), Some((Metric::LatencyP95, 4_101.811_365))),
+        ("k6/public/summary-export-20vus.json", 20, Some(5), Some((Metric::LatencyP50, 1_023.775_15))),
+        ("k6/public/summary-export-44pct-failed.json", 3_000, Some(1_318), Some((Metric::LatencyMin, 0.0))),
+        ("k6/public/summary-export-gateways.json", 613_790, Some(0), Some((Metric::LatencyMax, 14_239.697_849))),
+        ("k6/public/summary-export-skip.json", 4_833, Some(0), None),
+    ];
+    for (file, requests, failures, figure) in table {
+        let total = read_one(&folder.join(file)).unwrap_or_else(|error| panic!("{error}")).total.unwrap();
+        assert_eq!(total.requests, Some(requests), "{file}");
+        assert!(failures.is_none() || total.failures == failures, "{file}: {:?}", total.failures);
+        if let Some((metric, value)) = figure {
+            assert!(total.value(&metric).is_some_and(|found| (found - value).abs() < 1e-9), "{file}: {metric}");
+        }
+    }
+    let error = read_one(&folder.join("k6/public/out-json-small.ndjson")).unwrap_err().to_string();
+    assert!(error.contains("no requests in it"), "{error}");
+}
+
+#[test]
+fn metrics_of_ones_own_are_custom() {
+    let point = |metric: &str, value: f64, tags: &str| {
+        format!(
+            "{{\"metric\":\"{metric}\",\"type\":\"Point\",\"data\":{{\"time\":\"2026-11-23T09:00:01Z\",\"value\":{value},\"tags\":{{{tags}}}}}}}\n"
+        )
+    };
+    let declare = |metric: &str, kind: &str| {
+        format!(
+            "{{\"type\":\"Metric\",\"data\":{{\"name\":\"{metric}\",\"type\":\"{kind}\",\"contains\":\"default\"}},\"metric\":\"{metric}\"}}\n"
+        )
+    };
+    let tags = "\"name\":\"/a\",\"method\":\"GET\",\"status\":\"200\"";
+    let text = [
+        declare("orders", "counter"),
+        declare("queue", "gauge"),
+        declare("cached", "rate"),
+        declare("wait", "trend"),
+        point("orders", 2.0, ""),
+        point("orders", 3.0, ""),
+        point("queue", 7.0, ""),
+        point("queue", 4.0, ""),
+        point("cached", 1.0, ""),
+        point("cached", 0.0, ""),
+        point("wait", 10.0, ""),
+        point("wait", 30.0, ""),
+        point("undeclared", 30.0, ""),
+        point("http_req_duration", 5.0, tags),
+        point("http_req_failed", 0.0, tags),
+        point(
+            "http_req_duration",
+            0.0,
+            "\"name\":\"/a\",\"method\":\"GET\",\"status\":\"0\",\"error\":\"dial: refused\"",
+        ),
+        point(
+            "http_req_failed",
+            1.0,
+            "\"name\":\"/a\",\"method\":\"GET\",\"status\":\"0\",\"error\":\"dial: refused\"",
+        ),
+    ];
+    let run = read_text("k6.json", &text.concat()).unwrap();
+    let total = run.total.unwrap();
+    let custom = |name: &str| total.value(&Metric::Custom(name.to_owned()));
+    assert_eq!((custom("orders"), custom("queue"), custom("cached")), (Some(5.0), Some(4.0), Some(0.5)));
+    assert_eq!((custom("wait"), custom("wait:p50"), custom("wait:max")), (Some(20.0), Some(10.0), Some(30.0)));
+    assert_eq!(custom("undeclared"), None, "nobody said how it adds up");
+    assert_eq!((total.requests, total.failures, run.duration_s), (Some(2), Some(1), Some(0.005)));
+    assert_eq!(
+        (run.endpoints[0].label().as_str(), run.endpoints[0].errors[0].message.as_str()),
+        ("GET /a", "dial: refused")
+    );
+}
+
+#[test]
+fn a_selector_without_samples_is_no_data() {
+    let text = r#"{"metrics":{"http_reqs":{"count":10,"rate":5},"http_req_duration":{"avg":3,"p(95)":9,"thresholds":{"p(95)<5":true}},
+        "http_req_failed":{"passes":2,"fails":8,"value":0.2},
+        "http_req_duration{name:/gone}":{"avg":0,"min":0,"med":0,"max":0,"p(90)":0,"p(95)":0,"thresholds":{"p(95)<40":false}}},
+        "setup_data":{"token":"s3cret"}}"#;
+    let run = read_text("summary.json", text).unwrap();
+    assert!(run.endpoints.is_empty(), "{run:?}");
+    assert_eq!((run.duration_s, run.total.as_ref().unwrap().failures), (Some(2.0), Some(2)));
+    assert!(run.notices.iter().any(|notice| notice.message.ends_with("broken: http_req_duration p(95)<5")), "{run:?}");
+    assert!(!format!("{run:?}").contains("s3cret"));
+}
+
+#[test]
+fn nothing_answered_is_a_failed_run() {
+    let text = r#"{"url":"http://h/a","connections":8,"duration":4,"errors":0,"timeouts":0,"non2xx":0,
+        "latency":{"average":0,"p50":0,"p99":0,"max":0,"totalCount":0},"requests":{"average":0,"total":0,"sent":4525},"throughput":{}}"#;
+    let run = read_text("a.json", &format!("{text}\n{text}")).unwrap();
+    let names: Vec<String> = run.endpoints.iter().map(Endpoint::label).collect();
+    assert_eq!(names, ["http://h/a", "http://h/a (2)"], "runs that were appended");
+    assert_eq!((run.endpoints[0].failures, run.endpoints[0].value(&Metric::LatencyP50)), (Some(4525), None));
+}
+
+#[test]
+fn our_own_run_is_read_back_as_it_was() {
+    let mut run = read_one(&fixtures().join("hey/base/query.csv")).unwrap();
+    run.suite = "api".to_owned();
+    run.environment.insert("cpu".to_owned(), "x".to_owned());
+    let mut json = serde_json::to_value(&run).unwrap();
+    json["schema"] = "loadgate.run/1".into();
+    let text = serde_json::to_string_pretty(&json).unwrap();
+    let mut again = read_text("api.run.json", &text).unwrap();
+    assert_eq!(again.format, "loadgate-run");
+    (again.format, again.files) = (run.format.clone(), run.files.clone());
+    assert_eq!(again, run);
+    let inspect = |runs: &str| read_text("i.json", &format!("{{\"schema\":\"loadgate.inspect/1\",\"runs\":[{runs}]}}"));
+    assert_eq!(inspect(&text).unwrap().endpoints, run.endpoints);
+    assert!(inspect(&format!("{text},{text}")).unwrap_err().to_string().contains("expected one run, found 2"));
+}
+
+#[test]
+fn simple_files_speak_our_words() {
+    let json = r#"{"tool":"mine","duration_s":10,"users":5,"started_at":"2026-11-23T09:14:36Z","endpoints":[
+        {"method":"POST","name":"/checkout","requests":1200,"failures":3,"latency_p95":41.5,"errors":{"HTTP 500":3}},
+        {"name":"mcp_server","requests":80,"failures":0,"latency_p95":null,"custom:sandbox_violations":0,"latency_p59":1}]}"#;
+    let run = read_text("r.json", json).unwrap();
+    assert_eq!((run.tool.as_str(), run.load.users, run.duration_s), ("mine", Some(5.0), Some(10.0)));
+    let checkout = run.endpoint("POST /checkout").unwrap();
+    assert_eq!(
+        (checkout.failures, checkout.value(&Metric::LatencyP95), checkout.value(&Metric::LatencyP99)),
+        (Some(3), Some(41.5), None)
+    );
+    assert_eq!(run.endpoint("mcp_server").unwrap().value(&Metric::Custom("sandbox_violations".to_owned())), Some(0.0));
+    assert!(run.notices.iter().any(|notice| notice.message.contains("`latency_p59` is no metric")), "{run:?}");
+    let error = read_text("r.json", &json.replace("41.5", "\"fast\"")).unwrap_err().to_string();
+    assert!(error.contains("expected a number as `latency_p95` of `/checkout`"), "{error}");
+
+    let csv =
+        "method,name,requests,failures,latency_p95,custom:hits\nPOST,/checkout,1200,3,41.5,\n,(total),1300,3,40,7\n";
+    let run = read_text("r.csv", csv).unwrap();
+    assert_eq!(run.endpoint("POST /checkout").unwrap().failures, Some(3));
+    let total = run.total.unwrap();
+    assert_eq!((total.requests, total.value(&Metric::Custom("hits".to_owned()))), (Some(1300), Some(7.0)));
+
+    let samples = "time,method,name,latency_ms,ok,error\n1795423655.5,GET,/a,10,true,\n1795423656,GET,/a,,0,refused\n";
+    let run = read_text("s.csv", samples).unwrap();
+    let endpoint = run.endpoint("GET /a").unwrap();
+    assert_eq!(
+        (endpoint.requests, endpoint.failures, endpoint.value(&Metric::LatencyMax)),
+        (Some(2), Some(1), Some(10.0))
+    );
+    assert_eq!(run.duration_s, Some(0.5));
+}
+
+#[test]
+fn benchmark_services_hold_one_figure_per_name() {
+    let run = read_one(&fixtures().join("bencher/public/bmf-latency.json")).unwrap();
+    assert_eq!(run.endpoint("tests::benchmark_a").unwrap().value(&Metric::LatencyMean), Some(0.003_247));
+    let run = read_one(&fixtures().join("github-action-benchmark/public/customBiggerIsBetter.json")).unwrap();
+    assert_eq!(run.endpoint("My Custom Bigger Is Better Benchmark").unwrap().value(&Metric::Throughput), Some(70.0));
+    let memory = run.endpoint("My Custom Bigger Is Better Benchmark - Free Memory").unwrap();
+    assert_eq!((memory.value(&Metric::Custom("value".to_owned())), memory.requests), (Some(150.0), None));
 }
 
 #[test]

@@ -14,6 +14,13 @@ use loadgate::github::context::Context;
 
 /// Broken copies of each file.
 const COPIES: u64 = 25;
+
+/// A longer hunt without building anything else: `LOADGATE_COPIES=100000 LOADGATE_FIXTURES=k6` (a folder of the fixtures).
+fn wanted() -> (u64, PathBuf) {
+    let text = |name| std::env::var(name).unwrap_or_default();
+    (text("LOADGATE_COPIES").parse().unwrap_or(COPIES), root().join(text("LOADGATE_FIXTURES")))
+}
+
 /// Far above what a healthy reader needs for a fixture, also on a busy machine and without optimisation.
 const SLOW: Duration = Duration::from_secs(10);
 
@@ -92,8 +99,8 @@ fn broken(original: &[u8], random: &mut Random) -> Vec<u8> {
 }
 
 /// Broken copies of `original`, each with the number that makes it again.
-fn copies(original: &[u8]) -> impl Iterator<Item = (u64, Vec<u8>)> {
-    (0..COPIES).map(move |seed| (seed, broken(original, &mut Random(seed ^ (original.len() as u64) << 32))))
+fn copies(original: &[u8], count: u64) -> impl Iterator<Item = (u64, Vec<u8>)> {
+    (0..count).map(move |seed| (seed, broken(original, &mut Random(seed ^ (original.len() as u64) << 32))))
 }
 
 /// Runs `work`, and fails if it takes too long; a panic fails the test by itself, after the name was printed.
@@ -125,12 +132,13 @@ fn root() -> PathBuf {
 #[test]
 fn broken_artifacts_are_told_or_read() {
     let mut files = Vec::new();
-    fixtures(&root(), &mut files);
+    let (count, within) = wanted();
+    fixtures(&within, &mut files);
     let folder = tempfile::tempdir().unwrap();
     let mut told = 0;
     for file in &files {
         let name = file.file_name().unwrap().to_str().unwrap();
-        for (seed, bytes) in copies(&fs::read(file).unwrap()) {
+        for (seed, bytes) in copies(&fs::read(file).unwrap(), count) {
             fs::write(folder.path().join(name), bytes).unwrap();
             let read = quickly(&file.display().to_string(), seed, || {
                 let artifacts = discover(folder.path(), &[name.to_owned()]).unwrap();

@@ -1,0 +1,77 @@
+//! k6's `--out csv`: one row per point.
+//!
+//! Quirks: columns depend on `--system-tags` and the version; `timestamp` is whole seconds unless `K6_CSV_TIME_FORMAT` says
+//! otherwise; a row does not say how its metric adds up, so of the user's metrics only `checks` can be read.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+use super::k6::{Kind, Points, SUFFIXES, TOOL, Tags};
+use super::rows::Rows;
+use super::vegeta::millis;
+use super::{Confidence, Format, Gives, ParseError, Part, Source};
+use crate::run::recorder::Recorder;
+
+pub(super) static CSV: Format = Format {
+    id: "k6-csv",
+    tool: TOOL,
+    title: "`k6 run --out csv=FILE`: one row per point",
+    versions: "0.26 to 2.2",
+    gives: Gives { percentiles: "any (from samples)", failures: true, users: true, time: true },
+    part: Part::Main { rank: 1, suffixes: SUFFIXES },
+    sniff: |head| Confidence::certain_if(head.first_line().trim_start().starts_with("metric_name,timestamp,metric_value")),
+    parse,
+};
+
+fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
+    recorder.tool(TOOL);
+    recorder.sample_step(0.0);
+    let stem = source.stem().to_owned();
+    let rows = Rows::with_header(source, b',')?;
+    let (metric, time, value) = (rows.need("metric_name")?, rows.need("timestamp")?, rows.need("metric_value")?);
+    let columns = ["name", "url", "method", "status", "error"].map(|column| rows.find(column));
+    let width = rows.header().len();
+    let mut points = Points::default();
+    points.declare("checks", Kind::Rate);
+    rows.each(recorder, |row, recorder| {
+        if row.len() < width {
+            return Err(format!("expected {width} cells, found {}", row.len()));
+        }
+        let [name, url, method, status, error] = columns.map(|column| column.map_or("", |at| row.text(at)));
+        let name = [name, url, &stem].into_iter().find(|name| !name.is_empty()).unwrap_or_default();
+        let number = row.text(value);
+        let number: f64 =
+            number.parse().ok().ok_or_else(|| format!("expected a number, found `{}`", super::rows::shown(number)))?;
+        let [name, method, status, error] = [name, method, status, error].map(Cow::Borrowed);
+        let tags = Tags { name, method, status, error, time: moment(row.text(time)) };
+        points.add(row.text(metric), number, &tags, recorder)
+    })?;
+    points.finish(recorder);
+    Ok(())
+}
+
+/// Milliseconds since the epoch: the unit of a number is told by its size.
+fn moment(text: &str) -> Option<f64> {
+    let Ok(number) = text.parse::<f64>() else { return text.parse::<Timestamp>().ok().map(millis) };
+    Some(match number {
+        ..1e11 => number * 1e3,
+        ..1e14 => number,
+        ..1e17 => number / 1e3,
+        _ => number / 1e6,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_time_format_is_the_same_moment() {
+        let times = ["1730305221", "1730305221000", "1730305221000000", "1730305221000000000", "2024-10-30T16:20:21Z"];
+        for text in times {
+            assert_eq!(moment(text), Some(1_730_305_221_000.0), "{text}");
+        }
+        assert_eq!(moment("yesterday"), None);
+    }
+}
