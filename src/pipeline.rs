@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use jiff::tz::Offset;
 
 use crate::artifact::discover::{self, USUAL};
@@ -60,8 +60,12 @@ struct Measured<'a> {
 
 fn measure<'a>(settings: &Settings<'_>, suite: &'a Suite, reference: Reference) -> anyhow::Result<Measured<'a>> {
     let config = &suite.config;
-    let mut results =
-        results(&settings.root, &config.results, &settings.format_of, &settings.config.names, config.combine)?;
+    let results = results(&settings.root, &config.results, &settings.format_of, &settings.config.names, config.combine);
+    let mut results = match settings.config.suites.is_empty() {
+        true => results?,
+        // Which of them, where the config names several.
+        false => results.with_context(|| format!("suite `{}`", plain(&config.name)))?,
+    };
     for run in &mut results.runs {
         config.name.clone_into(&mut run.suite);
         run.load.profile = run.load.profile.take().or_else(|| config.profile.clone());
