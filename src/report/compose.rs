@@ -305,3 +305,45 @@ pub(super) fn written(limit: Limit, metric: &Metric) -> String {
         (Limit::Absolute(size), Unit::Number) => size.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_written_as_the_config_has_them() {
+        let cases = [
+            (Limit::Relative(0.1), Metric::LatencyP95, "10%"),
+            (Limit::Relative(12.3 / 100.0), Metric::Throughput, "12.3%"),
+            (Limit::Relative(0.07), Metric::LatencyP50, "7%"),
+            (Limit::Absolute(0.5 / 100.0), Metric::ErrorRate, "0.5pp"),
+            (Limit::Absolute(20.0), Metric::LatencyP99, "20ms"),
+            (Limit::Absolute(2.5), Metric::Throughput, "2.5/s"),
+            (Limit::Absolute(0.0), Metric::Custom("x".to_owned()), "0"),
+        ];
+        for (limit, metric, text) in cases {
+            assert_eq!(written(limit, &metric), text);
+        }
+    }
+
+    #[test]
+    fn what_is_judged_is_the_sum_of_what_can_come_of_it() {
+        let mut counts = Counts::default();
+        let all = [
+            Status::Fail,
+            Status::Warn,
+            Status::Inconclusive,
+            Status::Improved,
+            Status::Pass,
+            Status::Accepted,
+            Status::New,
+            Status::Missing,
+            Status::NotMeasured,
+            Status::Info,
+        ];
+        for status in all {
+            counts.count(status);
+        }
+        assert_eq!((counts.judged, counts.new, counts.missing, counts.not_measured), (6, 1, 1, 1));
+    }
+}
