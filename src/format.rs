@@ -72,8 +72,8 @@ pub struct Gives {
     pub time: bool,
 }
 
-/// What a file is to the run it belongs to. Files of one tool in one folder whose names are equal but for one of the
-/// `suffixes` belong to one run.
+/// What a file is to the run it belongs to. Files of one tool whose paths are equal but for one of the `suffixes`, which
+/// may begin with folders of the tool's own (`js/stats`), belong to one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// A run of its own.
@@ -82,7 +82,7 @@ pub enum Part {
     Main {
         /// Lower is better.
         rank: u8,
-        /// Endings of the file stem that are not part of the run's name, longest first.
+        /// Endings of the path (without extension) that are not part of the run's name, longest first.
         suffixes: &'static [&'static str],
     },
     /// Adds to the figures of a main file in the group; read after it, in order of rank.
@@ -95,7 +95,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// The name of the run that a file with this stem belongs to.
+    /// The name of the run that a file with this stem (or path without extension) belongs to.
     pub fn run_name<'a>(&self, stem: &'a str) -> &'a str {
         match self {
             Self::Whole => stem,
@@ -255,6 +255,7 @@ macro_rules! registry {
 registry! {
     locust_stats: STATS;
     locust_history: HISTORY;
+    locust_distribution: DISTRIBUTION;
     locust_failures: FAILURES, EXCEPTIONS;
     locust_json: JSON;
     service_json: SERVICE_JSON;
@@ -264,11 +265,15 @@ registry! {
     benchmarks: GITHUB, BENCHER;
     drill: STATS, REPORT;
     fortio: JSON;
+    gatling_log: TEXT, BINARY;
+    gatling_stats: STATS, GLOBAL, ASSERTIONS;
     ghz: JSON, TEXT, CSV;
     goose: REPORT, CSV, JSON_LOG;
     h2load: TEXT, LOG;
     hey: TEXT, CSV;
     jmeter_csv: CSV;
+    jmeter_report: STATISTICS, TABLE, SUMMARISER;
+    jmeter_xml: XML;
     junit: JUNIT;
     k6_console: CONSOLE;
     k6_csv: CSV;

@@ -21,10 +21,22 @@ pub(super) static CSV: Format = Format {
     title: "JTL as CSV (`-l FILE`): any columns, delimiter and date pattern; Taurus's `kpi.jtl`, Azure Load Testing's `engine1_results.csv`",
     versions: "2.3 to 5.6",
     gives: Gives { percentiles: "any (from samples), whole ms", failures: true, users: true, time: true },
-    part: Part::Whole,
+    part: Part::Main { rank: 0, suffixes: PARTS },
     sniff: |head| Confidence::certain_if(Layout::of(&head.text).is_some()),
     parse,
 };
+
+/// Names of files that one run of JMeter or Taurus leaves: results, dashboard, log; `error.jtl` holds the failures again.
+pub(super) const PARTS: &[&str] = &[
+    "report/statistics",
+    "dashboard/statistics",
+    "statistics",
+    "results",
+    "result",
+    "jmeter",
+    "error",
+    "kpi",
+];
 
 /// Columns that JMeter and those who write like it have beside `elapsed` and `label`, lower-cased.
 const KNOWN: [&str; 12] = [

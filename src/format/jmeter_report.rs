@@ -173,7 +173,7 @@ fn parse_table(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), P
         let cells = cells?;
         let at = cells.position().map_or(0, csv::Position::line);
         let samples = cells.get(1).unwrap_or_default().trim();
-        let samples = samples.parse().map_err(|_| {
+        let samples = samples.parse().ok().ok_or_else(|| {
             ParseError::new(format!("expected a number of samples, found `{}`", shown(samples))).at_line(at)
         })?;
         lines.push(Line { at, label: cells.get(0).unwrap_or_default().to_owned(), samples, cells });

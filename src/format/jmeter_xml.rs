@@ -102,7 +102,10 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
             Err(error) => return Err(ParseError::new(format!("not the XML it began as: {error}")).at_line(line)),
         };
         match &event {
-            Event::Start(element) => open.push(begin(element, &mut open, line, &mut clock, recorder)),
+            Event::Start(element) => {
+                let sample = begin(element, &mut open, line, &mut clock, recorder);
+                open.push(sample);
+            }
             Event::Empty(element) => {
                 let sample = begin(element, &mut open, line, &mut clock, recorder);
                 end(sample, &open, recorder);

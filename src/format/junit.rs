@@ -18,7 +18,9 @@ pub(super) static JUNIT: Format = Format {
     part: Part::Whole,
     sniff: |head| {
         let root = xml::root(head);
-        Confidence::certain_if(matches!(root.as_deref(), Some("testsuite" | "testsuites")))
+        // Gatling writes its assertions in this form: no requests.
+        let gatling = super::gatling_stats::is_assertions(head);
+        Confidence::certain_if(matches!(root.as_deref(), Some("testsuite" | "testsuites")) && !gatling)
     },
     parse,
 };

@@ -34,7 +34,9 @@ pub(super) static EXCEPTIONS: Format = Format {
 
 fn header_is(head: &Head, words: &[&str]) -> Confidence {
     let header = head.first_line().to_ascii_lowercase();
-    Confidence::certain_if(header.split(',').map(|cell| cell.trim().trim_matches('"')).eq(words.iter().copied()))
+    // Later versions add columns behind (`First Seen`, `Last Seen`).
+    let cells: Vec<&str> = header.split(',').map(|cell| cell.trim().trim_matches('"')).collect();
+    Confidence::certain_if(cells.starts_with(words))
 }
 
 fn parse_failures(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {

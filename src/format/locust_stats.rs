@@ -6,6 +6,7 @@
 
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
+use crate::run::Notice;
 use crate::run::metric::Metric;
 use crate::run::recorder::{Draft, Recorder};
 
@@ -56,16 +57,26 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     let mut table = Table::open(source)?;
     recorder.tool("Locust");
     let columns = Columns::of(&table)?;
-    // The total is known by being last, so a row is recorded when the next one has come.
-    let mut waiting: Option<Row> = table.next_row()?;
-    while let Some(row) = waiting {
-        waiting = table.next_row()?;
+    let mut rows = Vec::new();
+    while let Some(row) = table.next_row()? {
+        rows.push((table.count(&row, columns.requests)?, table.count(&row, columns.failures)?, row));
+    }
+    // Before 0.12 failures were counted beside the requests: more of them than requests prove it, nothing else tells.
+    let beside = columns.old && rows.iter().any(|(requests, failures, _)| failures > requests);
+    if columns.old && !beside && rows.iter().any(|(_, failures, _)| *failures > 0) {
+        let message = "before Locust 0.12 `# requests` left failures out, later it holds them; read as the latter";
+        recorder.notice(Notice::new("ambiguous_requests", message));
+    }
+    let last = rows.len().saturating_sub(1);
+    for (at, (requests, failures, row)) in rows.iter().enumerate() {
         let method = columns.method.and_then(|at| row.text(at)).unwrap_or_default();
+        let method = if method == "None" { "" } else { method };
         let name = row.text(columns.name).unwrap_or_default();
-        let untyped = method.is_empty() || method == "None";
-        let is_total = waiting.is_none() && untyped && matches!(name, "Aggregated" | "Total");
+        // People do name a request so: the total is the last row and has no method.
+        let is_total = at == last && method.is_empty() && matches!(name, "Aggregated" | "Total");
         let draft = if is_total { recorder.total() } else { recorder.endpoint(Some(method), name) };
-        columns.record(&table, &row, draft)?;
+        let requests = if beside { requests.saturating_add(*failures) } else { *requests };
+        columns.record(&table, row, requests, *failures, draft)?;
     }
     Ok(())
 }
@@ -79,14 +90,12 @@ struct Columns {
     median: Option<usize>,
     figures: Vec<(usize, Metric)>,
     percentiles: Vec<(usize, Metric)>,
+    /// Whether the header is older than 0.14: whether requests include failures depends on the version.
+    old: bool,
 }
 
 impl Columns {
     fn of(table: &Table<'_>) -> Result<Self, ParseError> {
-        let percentiles = table.header.iter().enumerate().filter_map(|(at, word)| {
-            let level: f64 = word.strip_suffix('%')?.parse().ok()?;
-            Some((at, Metric::percentile(level / 100.0)?))
-        });
         Ok(Self {
             method: table.find(&["type", "method"]),
             name: table.need(&["name"])?,
@@ -97,13 +106,22 @@ impl Columns {
                 .into_iter()
                 .filter_map(|(words, metric)| table.find(words).map(|at| (at, metric)))
                 .collect(),
-            percentiles: percentiles.collect(),
+            percentiles: table.levels(),
+            old: table.find(&["method"]).is_some()
+                && table.find(&["# requests"]).is_some()
+                && table.find(&["requests failed/s"]).is_none(),
         })
     }
 
-    fn record(&self, table: &Table<'_>, row: &Row, draft: &mut Draft) -> Result<(), ParseError> {
-        let requests = table.count(row, self.requests)?;
-        draft.requests(requests).failures(table.count(row, self.failures)?);
+    fn record(
+        &self,
+        table: &Table<'_>,
+        row: &Row,
+        requests: u64,
+        failures: u64,
+        draft: &mut Draft,
+    ) -> Result<(), ParseError> {
+        draft.requests(requests).failures(failures);
         for (at, metric) in &self.figures {
             let value = table.number(row, *at)?;
             // Nothing was measured: the zeros of such a row are no latencies.
@@ -162,6 +180,15 @@ impl<'a> Table<'a> {
             return Err(ParseError::new(message).at_line(line).hint("the file seems cut off; was the load test interrupted?"));
         }
         Ok(Some(Row { line, cells }))
+    }
+
+    /// The columns of percentiles that the model keeps.
+    pub(super) fn levels(&self) -> Vec<(usize, Metric)> {
+        let levels = self.header.iter().enumerate().filter_map(|(at, word)| {
+            let level: f64 = word.strip_suffix('%')?.parse().ok()?;
+            Some((at, Metric::percentile(level / 100.0)?))
+        });
+        levels.collect()
     }
 
     pub(super) fn find(&self, words: &[&str]) -> Option<usize> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::artifact::open::{Opened, open};
 use crate::artifact::{Artifact, Head, stem};
 use crate::run::recorder::Recorder;
-use crate::run::{Notice, Run};
+use crate::run::{Notice, Run, combine};
 
 use super::{Detected, FORMATS, Format, ParseError, Part, Source, by_id, detect};
 
@@ -115,13 +115,14 @@ pub struct Reading {
 /// nothing remains.
 pub fn read(artifacts: &[Artifact], format_of: &[FormatOf]) -> Result<Reading, ReadError> {
     let mut reading = Reading::default();
-    let mut groups: BTreeMap<(String, &str, String), Vec<Member<'_>>> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, &str), Shards<'_>> = BTreeMap::new();
     let mut refused = None;
     for artifact in artifacts {
         match recognise(artifact, format_of) {
             Ok(format) => {
                 let member = Member { artifact, format };
-                groups.entry(member.group()).or_default().push(member);
+                let (run, shard) = shard(&member.run());
+                groups.entry((run, format.tool)).or_default().entry(shard).or_default().push(member);
             }
             Err(error) if artifact.named || matches!(error, ReadError::NoSuchFormat { .. }) => return Err(error),
             Err(error) => {
@@ -130,8 +131,8 @@ pub fn read(artifacts: &[Artifact], format_of: &[FormatOf]) -> Result<Reading, R
             }
         }
     }
-    for members in groups.values() {
-        reading.runs.push(read_group(members)?);
+    for shards in groups.values() {
+        reading.runs.push(read_shards(shards)?);
     }
     match refused {
         Some(error) if reading.runs.is_empty() => Err(error),
@@ -146,17 +147,44 @@ struct Member<'a> {
 }
 
 impl Member<'_> {
-    /// Folder, tool and name of the run this file belongs to.
-    fn group(&self) -> (String, &'static str, String) {
-        let name = &self.artifact.name;
-        let folder = name.rfind(['/', '\\', '!']).and_then(|at| name.get(..at)).unwrap_or_default();
-        let run = match self.format.part {
+    /// The run this file belongs to: its path without what the tool adds to the names of a run's files.
+    fn run(&self) -> String {
+        let name = self.artifact.name.replace('\\', "/");
+        match self.format.part {
             // By its whole name: `a.csv` and `a.json` of other tools are runs of their own.
-            Part::Whole => name.as_str(),
-            part => part.run_name(stem(name)),
-        };
-        (folder.to_owned(), self.format.tool, run.to_owned())
+            Part::Whole => name,
+            part => {
+                let folder = name.rfind(['/', '!']).and_then(|at| name.get(..=at)).unwrap_or_default();
+                part.run_name(&format!("{folder}{}", stem(&name))).to_owned()
+            }
+        }
     }
+}
+
+/// The files of one run by the load engine that wrote them.
+type Shards<'a> = BTreeMap<String, Vec<Member<'a>>>;
+
+/// `engine1_` and `engine2_`, as Azure Load Testing names the files of its load engines, are shards of one run.
+fn shard(run: &str) -> (String, String) {
+    let (folder, file) = run.split_at_checked(run.rfind(['/', '!']).map_or(0, |at| at + 1)).unwrap_or(("", run));
+    match file.strip_prefix("engine").and_then(|rest| rest.split_once('_')) {
+        Some((engine, rest)) if !engine.is_empty() && engine.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (format!("{folder}engine_{rest}"), engine.to_owned())
+        }
+        _ => (run.to_owned(), String::new()),
+    }
+}
+
+/// Adds the shards of one run.
+fn read_shards(shards: &Shards<'_>) -> Result<Run, ReadError> {
+    let mut runs = shards.values().map(|members| read_group(members)).collect::<Result<Vec<Run>, ReadError>>()?;
+    if runs.len() < 2 {
+        return Ok(runs.pop().unwrap_or_default());
+    }
+    let mut run = combine::add(&runs);
+    let message = format!("the results of {} load engines were added up as shards of one run", runs.len());
+    run.notices.push(Notice::new("shards", message));
+    Ok(run)
 }
 
 fn recognise(artifact: &Artifact, format_of: &[FormatOf]) -> Result<&'static Format, ReadError> {

@@ -18,18 +18,25 @@ pub(super) struct Rows<'a> {
 }
 
 /// Ends a row that never ends: a quote that nobody closes makes all the rest one cell.
-struct Bounded<'a> {
-    input: &'a mut dyn BufRead,
-    tail: Rc<Tail>,
+pub(super) struct Bounded<'a> {
+    pub(super) input: &'a mut dyn BufRead,
+    pub(super) tail: Rc<Tail>,
 }
 
 /// What was read last.
 #[derive(Default)]
-struct Tail {
+pub(super) struct Tail {
     /// Bytes since the last row began, or some more.
     length: Cell<u64>,
     /// Whether the last byte ended a line.
     ended: Cell<bool>,
+}
+
+impl Tail {
+    /// A row begins.
+    pub(super) fn restart(&self) {
+        self.length.set(0);
+    }
 }
 
 impl Read for Bounded<'_> {
@@ -96,7 +103,7 @@ impl<'a> Rows<'a> {
         let mut width = self.header.len();
         let mut bad: Option<(u64, String, bool)> = None;
         loop {
-            self.tail.length.set(0);
+            self.tail.restart();
             let line = self.reader.position().line();
             let more = self.reader.read_byte_record(&mut self.row).map_err(|error| match ParseError::from(error) {
                 error @ ParseError { line: Some(_), .. } => error,

@@ -175,6 +175,16 @@ impl Draft {
         }
     }
 
+    /// Takes out what stands apart.
+    pub fn take_apart(&mut self) -> Option<Samples> {
+        self.apart.take()
+    }
+
+    /// The endpoint's method.
+    pub fn method(&self) -> Option<&str> {
+        self.method.as_deref()
+    }
+
     /// The endpoint's name.
     pub fn name(&self) -> &str {
         &self.name

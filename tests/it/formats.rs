@@ -249,7 +249,8 @@ fn encodings_change_nothing() {
     for file in files.iter().filter(|file| file.extension().is_none_or(|extension| extension != "gz")) {
         let Ok(run) = read_one(file) else { continue };
         let bytes = fs::read(file).unwrap();
-        let text = String::from_utf8(bytes.clone()).unwrap();
+        // Gatling's binary log has no encoding.
+        let Ok(text) = String::from_utf8(bytes.clone()) else { continue };
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(&bytes).unwrap();
         let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
@@ -501,6 +502,76 @@ fn benchmark_services_hold_one_figure_per_name() {
     assert_eq!(run.endpoint("My Custom Bigger Is Better Benchmark").unwrap().value(&Metric::Throughput), Some(70.0));
     let memory = run.endpoint("My Custom Bigger Is Better Benchmark - Free Memory").unwrap();
     assert_eq!((memory.value(&Metric::Custom("value".to_owned())), memory.requests), (Some(150.0), None));
+}
+
+/// The same of files that may not be in the repository, or not twice: requests, failures and p95 of the total.
+#[test]
+fn other_public_files_give_their_figures_where_they_are_present() {
+    let table: [(&str, u64, u64, Option<f64>); 33] = [
+        ("gatling/public/v2.0-simulation-small.log", 2, 0, Some(176_331.0)),
+        ("gatling/public/v2.3-simulation.log", 1_000, 0, Some(102.0)),
+        ("gatling/public/v3-simulation-result.log", 2_260, 0, Some(1_063.0)),
+        ("gatling/public/v3-simulation-small.log", 2, 0, Some(176_330.0)),
+        ("gatling/public/v3.2-simulation-small.log", 2, 0, Some(37_361.0)),
+        ("gatling/public/v3.3-simulation-small.log", 2, 0, Some(37_361.0)),
+        ("gatling/public/v3.3.1-simulation.log", 100, 0, Some(235.0)),
+        ("gatling/public/v3.4-simulation-small.log", 31, 0, Some(492.0)),
+        ("gatling/public/v3.5.1-simulation.log", 220, 0, Some(15.0)),
+        ("gatling/public/v3.9.5-karate-simulation.log", 41, 10, Some(866.0)),
+        ("gatling/public/v3.10-simulation.log.gz", 16_029, 0, Some(28.0)),
+        ("gatling/public/v2-stats.json", 1_000, 0, Some(3.0)),
+        ("gatling/public/v3-stats.json", 2_260, 0, Some(1_061.0)),
+        ("gatling/public/v3.9.5-karate-stats.json", 41, 10, Some(866.0)),
+        ("gatling/public/v3.9.5-karate-global_stats.json", 41, 10, Some(866.0)),
+        ("jmeter/public/xml-plugin.jtl", 8, 0, Some(15_902.0)),
+        ("jmeter/public/xml-ten-samples.jtl", 10, 0, Some(10.0)),
+        ("jmeter/public/xml-tc-generate-parent.jtl", 3, 3, Some(1_300.0)),
+        ("jmeter/public/xml-child-assert.jtl", 2, 2, Some(419.0)),
+        ("jmeter/public/xml-http-tests.xml", 22, 0, None),
+        ("jmeter/public/xml-batchtest.xml", 131, 16, None),
+        ("jmeter/public/xml-sample-log1c.jtl", 1_562, 0, Some(271.0)),
+        ("jmeter/public/xml-nginx-lb.jtl", 1_421, 0, Some(633.0)),
+        ("jmeter/public/csv-calculator.jtl", 200, 0, None),
+        ("jmeter/public/csv-healthcheck.jtl", 1_547, 0, None),
+        ("jmeter/public/csv-parabank.jtl", 200, 0, None),
+        ("jmeter/public/csv-taurus-kpi-pair1.jtl", 6, 5, None),
+        ("jmeter/public/statistics-parabank.json", 1_886, 1_482, Some(16_636.3)),
+        ("jmeter/public/aggregate-parabank.csv", 10_891, 4_140, Some(4_267.0)),
+        ("jmeter/public/summary-characters.csv", 500, 0, None),
+        ("jmeter/public/summariser-console.log", 1_257, 123, None),
+        ("azure-load-testing/public/engine1_results.csv", 100, 0, None),
+        ("locust/public/old-requests.csv", 1_648, 388, None),
+    ];
+    for (file, requests, failures, p95) in table {
+        let places = [Some(fixtures()), shared()].into_iter().flatten().map(|folder| folder.join(file));
+        let Some(path) = places.into_iter().find(|path| path.is_file()) else { continue };
+        let total = read_one(&path).unwrap_or_else(|error| panic!("{error}")).total.unwrap();
+        assert_eq!((total.requests, total.failures), (Some(requests), Some(failures)), "{file}");
+        if let Some(p95) = p95 {
+            let found = total.value(&Metric::LatencyP95).unwrap();
+            assert!((found - p95).abs() <= p95 * 0.01, "{file}: {found}, not {p95}");
+        }
+    }
+}
+
+/// Every public file that we know of is read, or refused with a reason, and claimed by one format alone.
+#[test]
+fn the_matrix_holds_for_the_whole_collection_where_it_is_present() {
+    let Some(folder) = shared() else { return };
+    for tool in ["jmeter", "gatling", "locust", "azure-load-testing", "taurus"] {
+        let mut files = Vec::new();
+        artifacts(&folder.join(tool), &mut files);
+        for file in files.iter().filter(|file| file.file_name().is_none_or(|name| name != "console.txt")) {
+            let artifact = Artifact { name: "x".to_owned(), path: file.clone(), member: None, named: true };
+            let head = open(&artifact).unwrap().head;
+            let sure: Vec<&str> = FORMATS
+                .iter()
+                .filter(|format| (format.sniff)(&head) > Confidence::No)
+                .map(|format| format.id)
+                .collect();
+            assert_eq!(sure.len(), 1, "{}: {sure:?}", file.display());
+        }
+    }
 }
 
 #[test]

@@ -150,3 +150,53 @@ fn answers_and_tokens_are_not_kept() {
     );
     assert!(!serde_json::to_string(&run.unwrap()).unwrap().contains("s3cret"));
 }
+
+#[test]
+fn load_engines_are_shards_of_one_run() {
+    let engine = |n: u32| format!("timeStamp,elapsed,label,success,allThreads\n17954246730{n}0,5,a,true,3\n");
+    let (first, second) = (engine(1), engine(2));
+    let run = read_files(&[("engine1_results.csv", &first), ("engine2_results.csv", &second)]).unwrap();
+    assert_eq!((counts(&run, "a"), run.load.users, run.files.len()), ((Some(2), Some(0)), Some(6.0), 2));
+}
+
+#[test]
+fn one_run_of_jmeter_is_read_once() {
+    let csv = "timeStamp,elapsed,label,success\n1795424673000,5,a,true\n";
+    let errors =
+        "<testResults version=\"1.2\"><httpSample t=\"5\" ts=\"1795424673000\" s=\"false\" lb=\"a\"/></testResults>";
+    let run = read_files(&[("kpi.jtl", csv), ("error.jtl", errors)]).unwrap();
+    assert_eq!(counts(&run, "a"), (Some(1), Some(0)));
+    assert!(run.notices.iter().any(|notice| notice.code == "same_run"), "{run:?}");
+}
+
+#[test]
+fn samples_inside_samples_are_endpoints_outside_the_total() {
+    let xml = "\n <?xml version=\"1.0\"?>\n<testResults version=\"1.2\">\n\
+               <sample t=\"12\" ts=\"1795424673000\" s=\"false\" lb=\"page\" rc=\"200\" na=\"3\">\n\
+               <responseData class=\"java.lang.String\">s3cret \u{1} &#0;</responseData>\n\
+               <httpSample t=\"5\" s=\"true\" lb=\"page\"><httpSample t=\"1\" s=\"true\" lb=\"logo &amp; x\"/></httpSample></sample>\n\
+               <httpSample t=\"7\" ts=\"1795424673100\" s=\"true\" lb=\"a\"/>\n";
+    let run = read_text(&format!("{xml}</testResults>")).unwrap();
+    assert_eq!(counts(&run, "page"), (Some(1), Some(1)));
+    assert_eq!(counts(&run, "page (inside others)"), (Some(1), Some(0)));
+    assert_eq!(counts(&run, "logo & x"), (Some(1), Some(0)));
+    assert_eq!((run.total.as_ref().unwrap().requests, run.load.users), (Some(2), Some(3.0)));
+    assert!(!serde_json::to_string(&run).unwrap().contains("s3cret"));
+    for cut in ["", "<httpSample t=\"5\" lb=", "<httpSample t=\"5\" lb=\"x\">"] {
+        let run = read_text(&format!("{xml}{cut}")).unwrap();
+        assert_eq!((run.total.unwrap().requests, run.complete), (Some(2), Some(false)), "{cut}");
+    }
+}
+
+#[test]
+fn a_saved_report_is_read_in_any_language() {
+    let spanish = "Etiqueta,# Muestras,Media,Mediana,90% Linea,95% Linea,99% Linea,Mín,Máx,% Error,Rendimiento,Kb/sec,Sent KB/sec\n\
+                   a,200,109,118,167,181,191,2,194,\"1,500%\",\"117,37089\",\"953,62\",\"17,65\"\n\
+                   b,100,15,12,25,30,95,1,98,\"0,000%\",\"139,47001\",\"37,86\",\"29,83\"\n\
+                   Total,300,78,80,160,180,190,1,194,\"1,000%\",\"200,1\",\"990,1\",\"40,2\"\n";
+    let run = read_text(spanish).unwrap();
+    assert_eq!((counts(&run, "a"), counts(&run, "b")), ((Some(200), Some(3)), (Some(100), Some(0))));
+    assert_eq!(run.endpoint("a").unwrap().value(&Metric::LatencyP95), Some(181.0));
+    let total = run.total.unwrap();
+    assert_eq!((total.requests, total.failures, total.value(&Metric::LatencyMax)), (Some(300), Some(3), Some(194.0)));
+}
