@@ -13,14 +13,15 @@ use crate::cli::{Publish, Publishing};
 use crate::github::client::{Patience, Token};
 use crate::github::context::{Context, Event};
 use crate::history::{self, Line, Stamp};
-use crate::publish::session::{Publication, Session};
-use crate::publish::{Edits, FileEdit, Plan, Target, Texts, Wishes};
+use crate::publish::session::{Publication, Session, mask};
+use crate::publish::{Edits, FileEdit, Plan, Target, Wishes};
+use crate::report::Report;
 use crate::report::read::{self, ReadError};
-use crate::report::templates::Templates;
-use crate::report::{IssueView, Report, render};
 use crate::run::Notice;
 use crate::settings;
 
+/// The action's input.
+const RUNNERS_TOKEN: &str = "INPUT_TOKEN";
 /// Largest report that is read.
 const REPORT_BYTES: u64 = 64 << 20;
 
@@ -74,10 +75,13 @@ fn ready_made(path: &Path, name: &str) -> anyhow::Result<Option<Report>> {
 
 /// A conversation with GitHub, with the token that the action or the environment gives.
 pub(super) fn session(context: Context, world: &World<'_>) -> Session {
-    let token = ["INPUT_TOKEN", "LOADGATE_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"]
-        .iter()
-        .find_map(|name| Token::new(world.vars.get(*name)?));
-    Session::open(context, token.as_ref(), Patience::default())
+    Session::open(context, token(world).map(|it| it.1).as_ref(), Patience::default())
+}
+
+/// The token, and the variable that holds it.
+fn token(world: &World<'_>) -> Option<(&'static str, Token)> {
+    let names = [RUNNERS_TOKEN, "LOADGATE_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"];
+    names.into_iter().find_map(|name| Some((name, Token::new(world.vars.get(name)?)?)))
 }
 
 /// What publishing did, or would do.
@@ -123,12 +127,16 @@ pub(super) fn carry_out(
     let mut wishes = wishes(judged, publishing, report_dir, &folder, world);
     wishes.remote = publishing.dry_run || reach == Reach::GitHub;
     let edits = edits(judged, session.context(), &wishes, &folder, world);
-    let texts = Pages { templates: &judged.templates };
-    let publication = Publication { report: &judged.report, wishes: &wishes, target, texts: &texts, edits: &edits };
+    let texts = &judged.templates;
+    let publication = Publication { report: &judged.report, wishes: &wishes, target, texts, edits: &edits };
     if publishing.dry_run || reach == Reach::Plan {
         return Ok(Published { plan: session.plan(&publication), notices: Vec::new(), log: String::new() });
     }
     let mut log = Vec::new();
+    // What the action's input holds came from the runner, which masks it already.
+    if let Some((_, token)) = token(world).filter(|(name, _)| *name != RUNNERS_TOKEN) {
+        mask(token.reveal(), session.context(), &mut log);
+    }
     let outcome = session.publish(&publication, &mut log);
     if let Some(failed) = outcome.failed {
         bail!("{failed}");
@@ -148,25 +156,6 @@ pub(super) fn files(judged: &Judged, published: &Published, folder: &Path, world
         write(&told, world.now, folder)?;
     }
     Ok(())
-}
-
-/// Our pages for the plan.
-struct Pages<'a> {
-    templates: &'a Templates,
-}
-
-impl Texts for Pages<'_> {
-    fn summary(&self, report: &Report) -> Result<String, String> {
-        render::summary(report, self.templates).map_err(|error| error.to_string())
-    }
-
-    fn comment(&self, report: &Report) -> Result<String, String> {
-        render::comment(report, self.templates).map_err(|error| error.to_string())
-    }
-
-    fn issue(&self, report: &Report, suite: &str, view: &IssueView) -> Result<String, String> {
-        render::issue(report, suite, view, self.templates).map_err(|error| error.to_string())
-    }
 }
 
 /// The working directory from the root of the repository, with `/`; empty for the root itself.

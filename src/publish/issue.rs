@@ -341,8 +341,8 @@ fn title(suite: &SuiteReport) -> String {
     let rows = failing(suite);
     let suite = plain(&suite.name, 60);
     let Some(row) = rows.first() else { return format!("Load test: worse than allowed ({suite})") };
-    let change = row.text.change.split(" (").next().unwrap_or_default();
-    let words = format!("{} {} {}", plain(&row.endpoint, 80), plain(&row.text.metric, 40), plain(change, 30));
+    let text = &row.text;
+    let words = format!("{} {} {}", plain(&row.endpoint, 80), plain(&text.metric, 40), plain(&text.size, 30));
     let more = rows.len() - 1;
     let more = if more == 0 { String::new() } else { format!(", and {more} more") };
     format!("Load test: {} ({suite}){more}", words.trim())

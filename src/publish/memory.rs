@@ -330,6 +330,7 @@ impl Memory {
             self.refresh(suite);
         }
         (self.run, self.kind) = (turn.run, kind);
+        self.trim();
         shift
     }
 

@@ -1,8 +1,9 @@
 //! Publishing, scenario by scenario, against a GitHub of our own.
 
+mod binary;
 mod comment;
 mod events;
-pub mod fake;
+pub(crate) mod fake;
 mod faults;
 mod files;
 mod issue;
@@ -18,7 +19,7 @@ use loadgate::github::client::{Patience, Token};
 use loadgate::github::context::Context;
 use loadgate::publish::session::{Publication, Session};
 use loadgate::publish::{CommentWhen, Edits, FileEdit, IssueWhen, Outcome, Plan, Texts, UpdateBaseline, Wishes};
-use loadgate::report::{IssueView, Report};
+use loadgate::report::{IssueView, Report, RowText};
 use serde_json::{Value, json};
 
 use fake::Fake;
@@ -195,11 +196,27 @@ fn suites(suites: &[(&str, &str, &[(&str, &str, &str)])]) -> Report {
             })
         })
         .collect();
-    serde_json::from_value(json!({
+    let mut report: Report = serde_json::from_value(json!({
         "schema": "loadgate.report/1", "verdict": verdict, "exit_code": u8::from(verdict == "fail"), "counts": counts,
-        "suites": list, "notices": [], "text": {"mark": "x", "heading": format!("verdict {verdict}")},
+        "suites": list, "notices": [],
     }))
-    .unwrap()
+    .unwrap();
+    report.text.heading = format!("verdict {verdict}");
+    for row in report.suites.iter_mut().flat_map(|suite| &mut suite.rows) {
+        let words = |text: &str| text.to_owned();
+        row.text = RowText {
+            mark: words("slower"),
+            metric: words("p95"),
+            baseline: words("412 ms"),
+            current: words("538 ms"),
+            both: words("412 → 538 ms"),
+            change: words("+31 % (+126 ms)"),
+            size: words("+31 %"),
+            limit: words("+10 %"),
+            ..RowText::default()
+        };
+    }
+    report
 }
 
 fn row_of(endpoint: &str, metric: &str, status: &str) -> Value {
@@ -210,8 +227,6 @@ fn row_of(endpoint: &str, metric: &str, status: &str) -> Value {
         "rule": {"endpoint": null, "limit": "10%", "critical": null, "floor": null, "from_zero": null, "max": null, "min": null,
             "place": ".github/loadgate.yml:12:5"},
         "evidence": null, "why": format!("{endpoint} is {status}"),
-        "text": {"mark": "slower", "metric": "p95", "baseline": "412 ms", "current": "538 ms", "both": "412 → 538 ms",
-            "change": "+31 % (+126 ms)", "limit": "+10 %"},
     })
 }
 

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 /// The author of everything written with the token.
-pub const BOT: &str = "github-actions[bot]";
+pub(crate) const BOT: &str = "github-actions[bot]";
 
 const OPERATIONS: &str = include_str!("../../fixtures/github/operations.json");
 
@@ -29,7 +29,7 @@ struct Operation {
 
 /// What to do instead of answering, or before it.
 #[derive(Debug, Clone)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Close the connection; nothing happened.
     DropBefore,
     /// Carry out, then close the connection.
@@ -44,61 +44,61 @@ pub enum Kind {
 
 /// A fault that hits requests to come.
 #[derive(Debug, Clone)]
-pub struct Fault {
-    pub method: &'static str,
+pub(crate) struct Fault {
+    pub(crate) method: &'static str,
     /// Found anywhere in the path.
-    pub path: &'static str,
-    pub times: usize,
-    pub kind: Kind,
+    pub(crate) path: &'static str,
+    pub(crate) times: usize,
+    pub(crate) kind: Kind,
 }
 
 type Hook = Box<dyn FnOnce(&mut State) + Send>;
 
 /// A request as it came.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    pub method: String,
-    pub path: String,
-    pub body: Value,
-    pub status: u16,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) body: Value,
+    pub(crate) status: u16,
 }
 
 /// The repository `octo/shop` and what happened to it.
 #[derive(Default)]
-pub struct State {
-    pub issues: Vec<Value>,
+pub(crate) struct State {
+    pub(crate) issues: Vec<Value>,
     /// With `number`, which GitHub does not show.
-    pub comments: Vec<Value>,
-    pub pulls: Vec<Value>,
-    pub labels: Vec<Value>,
-    pub statuses: Vec<Value>,
-    pub checks: Vec<Value>,
+    pub(crate) comments: Vec<Value>,
+    pub(crate) pulls: Vec<Value>,
+    pub(crate) labels: Vec<Value>,
+    pub(crate) statuses: Vec<Value>,
+    pub(crate) checks: Vec<Value>,
     blobs: BTreeMap<String, Vec<u8>>,
     trees: BTreeMap<String, BTreeMap<String, String>>,
     commits: BTreeMap<String, (String, Vec<String>, String)>,
-    pub refs: BTreeMap<String, String>,
+    pub(crate) refs: BTreeMap<String, String>,
     /// Branches that only pull requests may change.
-    pub protected: BTreeSet<String>,
+    pub(crate) protected: BTreeSet<String>,
     /// `issues`, `pull-requests`, `contents`, `statuses`, `checks`: `write`, `read` or `none`.
-    pub permissions: BTreeMap<String, String>,
+    pub(crate) permissions: BTreeMap<String, String>,
     /// Whether Actions may create pull requests.
-    pub may_create_pulls: bool,
+    pub(crate) may_create_pulls: bool,
     /// How many lists a new comment or issue stays out of.
-    pub lag: usize,
+    pub(crate) lag: usize,
     hidden: BTreeMap<u64, usize>,
-    pub faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
     hooks: Vec<(&'static str, &'static str, bool, Hook)>,
-    pub requests: Vec<Request>,
-    pub violations: Vec<String>,
-    pub page: usize,
+    pub(crate) requests: Vec<Request>,
+    pub(crate) violations: Vec<String>,
+    pub(crate) page: usize,
     /// Where it listens, for links.
-    pub url: String,
+    pub(crate) url: String,
     /// The only token that is taken, if any.
-    pub token: Option<String>,
+    pub(crate) token: Option<String>,
     counter: u64,
     /// Posts to `/hook`.
-    pub posts: Vec<Value>,
-    pub now: String,
+    pub(crate) posts: Vec<Value>,
+    pub(crate) now: String,
 }
 
 impl State {
@@ -143,7 +143,7 @@ impl State {
     }
 
     /// Commits files to a branch, made if need be. The new tip.
-    pub fn commit_files(&mut self, branch: &str, files: &[(&str, &str)]) -> String {
+    pub(crate) fn commit_files(&mut self, branch: &str, files: &[(&str, &str)]) -> String {
         let parent = self.refs.get(branch).cloned();
         let mut tree = parent.as_ref().map(|it| self.trees[&self.commits[it].0].clone()).unwrap_or_default();
         for (path, text) in files {
@@ -157,19 +157,19 @@ impl State {
     }
 
     /// The text of a file on a branch or at a commit.
-    pub fn file(&self, branch: &str, path: &str) -> Option<String> {
+    pub(crate) fn file(&self, branch: &str, path: &str) -> Option<String> {
         let commit = self.refs.get(branch).map_or(branch, String::as_str);
         let blob = self.trees.get(&self.commits.get(commit)?.0)?.get(path)?;
         String::from_utf8(self.blobs.get(blob)?.clone()).ok()
     }
 
     /// Parents and message of a commit.
-    pub fn commit(&self, id: &str) -> (Vec<String>, String) {
+    pub(crate) fn commit(&self, id: &str) -> (Vec<String>, String) {
         let (_, parents, message) = self.commits[id].clone();
         (parents, message)
     }
 
-    pub fn add_pull(&mut self, number: u64, head_owner: &str, head: &str, head_sha: &str) {
+    pub(crate) fn add_pull(&mut self, number: u64, head_owner: &str, head: &str, head_sha: &str) {
         let base = self.refs["main"].clone();
         self.pulls.push(json!({
             "number": number, "state": "open", "body": "", "title": "a change", "labels": [], "user": {"login": "ann"},
@@ -179,7 +179,7 @@ impl State {
         }));
     }
 
-    pub fn add_comment(&mut self, number: u64, login: &str, body: &str) -> u64 {
+    pub(crate) fn add_comment(&mut self, number: u64, login: &str, body: &str) -> u64 {
         let id = self.next();
         self.comments.push(json!({
             "id": id, "number": number, "body": body, "user": {"login": login},
@@ -188,7 +188,7 @@ impl State {
         id
     }
 
-    pub fn add_issue(&mut self, login: &str, title: &str, body: &str) -> u64 {
+    pub(crate) fn add_issue(&mut self, login: &str, title: &str, body: &str) -> u64 {
         let number = self.next();
         self.issues.push(json!({
             "number": number, "title": title, "body": body, "state": "open", "state_reason": null, "closed_at": null,
@@ -198,30 +198,40 @@ impl State {
         number
     }
 
-    pub fn issue(&mut self, number: u64) -> &mut Value {
+    pub(crate) fn issue(&mut self, number: u64) -> &mut Value {
         self.issues.iter_mut().find(|it| it["number"] == number).unwrap()
     }
 
-    pub fn comments_on(&self, number: u64) -> Vec<String> {
+    pub(crate) fn comments_on(&self, number: u64) -> Vec<String> {
         let of = self.comments.iter().filter(|it| it["number"] == number);
         of.map(|it| it["body"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    pub fn fault(&mut self, method: &'static str, path: &'static str, times: usize, kind: Kind) {
+    pub(crate) fn fault(&mut self, method: &'static str, path: &'static str, times: usize, kind: Kind) {
         self.faults.push(Fault { method, path, times, kind });
     }
 
     /// Runs once, before (or after) the next such request is carried out: another job, or a person.
-    pub fn before(&mut self, method: &'static str, path: &'static str, hook: impl FnOnce(&mut Self) + Send + 'static) {
+    pub(crate) fn before(
+        &mut self,
+        method: &'static str,
+        path: &'static str,
+        hook: impl FnOnce(&mut Self) + Send + 'static,
+    ) {
         self.hooks.push((method, path, true, Box::new(hook)));
     }
 
-    pub fn after(&mut self, method: &'static str, path: &'static str, hook: impl FnOnce(&mut Self) + Send + 'static) {
+    pub(crate) fn after(
+        &mut self,
+        method: &'static str,
+        path: &'static str,
+        hook: impl FnOnce(&mut Self) + Send + 'static,
+    ) {
         self.hooks.push((method, path, false, Box::new(hook)));
     }
 
     /// Requests that write.
-    pub fn writes(&self) -> Vec<String> {
+    pub(crate) fn writes(&self) -> Vec<String> {
         self.requests.iter().filter(|it| it.method != "GET").map(|it| format!("{} {}", it.method, it.path)).collect()
     }
 
@@ -233,8 +243,9 @@ impl State {
         }
     }
 
-    /// From a seed: `{"files": {branch: {path: text}}, "pulls", "issues", "comments", "labels", "permissions", …}`.
-    pub fn seed(&mut self, seed: &Value) {
+    /// From a seed, for when the fake runs alone: `{"files": {branch: {path: text}}, "pulls", "issues", "comments", "labels", "permissions", …}`.
+    #[allow(dead_code, reason = "the tests say what they need; examples/fake-github.rs reads a file")]
+    pub(crate) fn seed(&mut self, seed: &Value) {
         for (branch, files) in seed["files"].as_object().into_iter().flatten() {
             let files: Vec<(&str, &str)> = files
                 .as_object()
@@ -264,7 +275,7 @@ impl State {
     }
 
     /// Everything, to look at from outside.
-    pub fn dump(&self) -> Value {
+    pub(crate) fn dump(&self) -> Value {
         let files: BTreeMap<&String, BTreeMap<&String, Option<String>>> = self
             .refs
             .iter()
@@ -288,14 +299,14 @@ impl State {
 
 /// The running fake. It ends with the process.
 #[derive(Clone)]
-pub struct Fake {
-    pub address: SocketAddr,
+pub(crate) struct Fake {
+    pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
 
 impl Fake {
     /// Starts on a port of `127.0.0.1`; 0 chooses one.
-    pub fn start(port: u16) -> Self {
+    pub(crate) fn start(port: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let address = listener.local_addr().unwrap();
         let mut state = State::new();
@@ -312,11 +323,11 @@ impl Fake {
         Self { address, state }
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }
