@@ -15,6 +15,7 @@ use super::{Effect, FileKind, IssueMove, Need, comment, issue, local, marker, we
 use crate::github::api::{ANNOTATIONS_A_REQUEST, Api, Comment, Issue, Pull};
 use crate::github::client::{CallError, Transport};
 use crate::github::commands::{Annotation, Level};
+use crate::report::escape::{cut, markdown};
 use crate::run::Notice;
 
 /// Creates of one thing at most, each after a look whether the one before arrived after all.
@@ -191,13 +192,10 @@ impl<T: Transport> Execution<'_, T> {
             done.failed.get_or_insert_with(|| format!("step outputs cannot be written: {error}"));
         }
         if !done.notices.is_empty() {
-            let list: String = done
-                .notices
-                .iter()
-                .map(|notice| format!("> {}\n", crate::report::escape::markdown(&notice.to_string())))
-                .collect();
+            let list: Vec<String> =
+                done.notices.iter().map(|notice| format!("> {}", markdown(&notice.to_string()))).collect();
             // Written late, into a file that the first part of it has reached already: nothing is lost if it fails.
-            let _ = local::append(context.summary_file.as_deref(), &format!("\n{list}"));
+            let _ = local::append(context.summary_file.as_deref(), &format!("\n{}\n", list.join("\n")));
             if context.in_actions {
                 let annotations: Vec<Annotation> = done.notices.iter().map(annotation).collect();
                 let _ = say(log, &annotations);
@@ -364,21 +362,17 @@ impl<T: Transport> Execution<'_, T> {
             _ => false,
         };
         let effect = if same_as_seen { Some(planned.clone()) } else { self.plan_again(suite, &now) };
-        match effect {
-            Some(Effect::UpdateIssue { block, state, .. }) => write_block(api, &now, &block, state).await,
-            _ => {
-                self.stale.insert(number);
-                self.set_issue(suite, Some(number), issue::Action::None);
-                if let Some(newer) = Memory::of(now.body.as_deref().unwrap_or_default())
-                    .filter(|memory| memory.run > self.situation.run().id)
-                {
-                    let said =
-                        format!("workflow run {}, which is newer, has written issue {number} meanwhile", newer.run);
-                    self.notices.push(Notice::new("superseded", said));
-                }
-                Ok(())
-            }
+        if let Some(Effect::UpdateIssue { block, state, .. }) = effect {
+            return write_block(api, &now, &block, state).await;
         }
+        self.stale.insert(number);
+        self.set_issue(suite, Some(number), issue::Action::None);
+        let newer = Memory::of(now.body.as_deref().unwrap_or_default()).filter(|it| it.run > self.situation.run().id);
+        if let Some(newer) = newer {
+            let said = format!("workflow run {}, which is newer, has written issue {number} meanwhile", newer.run);
+            self.notices.push(Notice::new("superseded", said));
+        }
+        Ok(())
     }
 
     fn plan_again(&mut self, suite: &str, now: &Issue) -> Option<Effect> {
@@ -432,8 +426,9 @@ impl<T: Transport> Execution<'_, T> {
 }
 
 fn say(log: &mut dyn Write, annotations: &[Annotation]) -> std::io::Result<()> {
-    let lines: String = annotations.iter().map(|annotation| format!("{annotation}\n")).collect();
-    log.write_all(lines.as_bytes())?;
+    for annotation in annotations {
+        writeln!(log, "{annotation}")?;
+    }
     log.flush()
 }
 
@@ -588,8 +583,8 @@ fn wire_annotation(annotation: &Annotation) -> Value {
         "start_line": line,
         "end_line": line,
         "annotation_level": level,
-        "title": crate::report::escape::cut(&annotation.title, 250),
-        "message": crate::report::escape::cut(&annotation.message, 4_000),
+        "title": cut(&annotation.title, 250),
+        "message": cut(&annotation.message, 4_000),
     })
 }
 

@@ -268,7 +268,9 @@ impl Memory {
         for event in &mut self.timeline {
             for names in [&mut event.joined, &mut event.recovered] {
                 names.truncate(NAMES);
-                names.iter_mut().for_each(|it| *it = short(it, 80));
+                for name in names {
+                    *name = short(name, 80);
+                }
             }
         }
     }

@@ -215,7 +215,7 @@ pub(super) fn draw(situation: &Situation<'_>, scope: &Scope, observed: &Observed
         match situation.texts.summary(&told) {
             Ok(text) => steps.push(Step { need: Need::BestEffort, effect: Effect::AppendSummary { text } }),
             Err(error) => {
-                notices.push(Notice::new("summary_not_written", format!("the summary cannot be made: {error}")))
+                notices.push(Notice::new("summary_not_written", format!("the summary cannot be made: {error}")));
             }
         }
     }

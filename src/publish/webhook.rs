@@ -23,17 +23,13 @@ pub(super) fn text(
     history: Option<&Seen<Tip>>,
 ) -> Option<String> {
     let report = situation.report;
-    let sentences = match issues {
-        Some(changes) => changes,
-        None => {
-            let failed =
-                before.map(|verdict| verdict == word(&Outcome::Fail)).or_else(|| last_failed(situation, history));
-            // Of a state that nobody remembers only the bad one is news.
-            let changed = failed.unwrap_or(false) != (report.verdict == Outcome::Fail);
-            let heading = clean(&report.text.heading);
-            if changed { vec![format!("Load test: {}", heading.trim())] } else { Vec::new() }
-        }
-    };
+    let sentences = issues.unwrap_or_else(|| {
+        let failed = before.map(|it| it == word(&Outcome::Fail)).or_else(|| last_failed(situation, history));
+        // Of a state that nobody remembers only the bad one is news.
+        let changed = failed.unwrap_or(false) != (report.verdict == Outcome::Fail);
+        let heading = clean(&report.text.heading);
+        if changed { vec![format!("Load test: {}", heading.trim())] } else { Vec::new() }
+    });
     if sentences.is_empty() {
         return None;
     }
@@ -67,7 +63,7 @@ pub(super) async fn post(url: &str, text: &str) -> Result<(), String> {
     let cut =
         url.split_once("://").and_then(|(_, rest)| rest.find('/')).map(|at| at + url.find("://").unwrap_or(0) + 3);
     let (host, path) = cut.and_then(|at| Some((url.get(..at)?, url.get(at..)?))).unwrap_or((url, "/"));
-    let client = Octo::new(host, None).map_err(|_| "the address cannot be used".to_owned())?;
+    let client = Octo::new(host, None).map_err(|_says_the_address| "the address cannot be used".to_owned())?;
     let call =
         Call { method: Method::Post, path: path.to_owned(), body: Some(json!({ "text": text })), repeatable: false };
     match tokio::time::timeout(LIMIT, client.send(&call)).await {
