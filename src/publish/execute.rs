@@ -12,7 +12,7 @@ use super::memory::Memory;
 use super::observe::{Closed, Observed, Trouble};
 use super::plan::{Drawn, Scope, Situation, annotation, ground, proposal_body, refusal, start, wanted_comment};
 use super::{Effect, FileKind, IssueMove, Need, comment, issue, local, marker, webhook};
-use crate::github::api::{ANNOTATIONS_A_REQUEST, Api, Comment, Issue, Pull};
+use crate::github::api::{ANNOTATIONS_A_REQUEST, Api, Comment, Issue, Pull, User};
 use crate::github::client::{CallError, Transport};
 use crate::github::commands::{Annotation, Level};
 use crate::report::escape::{cut, markdown};
@@ -229,6 +229,9 @@ impl<T: Transport> Execution<'_, T> {
         let made =
             made.ok_or_else(|| CallError::Unavailable("the comment got no answer, and did not appear".to_owned()))?;
         self.comment_url.clone_from(&made.html_url);
+        if self.is_stranger(made.user.as_ref()) {
+            return Ok(());
+        }
         // Another job may have written one at the same time: the list tells, once it shows our own.
         let seen = until(api, || api.comments(pull_request), |list| list.iter().any(|it| it.id == made.id)).await?;
         self.settle_comments(api, pull_request, &seen).await
@@ -284,6 +287,24 @@ impl<T: Transport> Execution<'_, T> {
         &self.situation.wishes.bot_login
     }
 
+    /// Whether the token writes under another name than we look for: then the next run would not find what this one made.
+    fn is_stranger(&mut self, author: Option<&User>) -> bool {
+        let Some(author) = author.filter(|it| !it.login.is_empty() && !it.login.eq_ignore_ascii_case(self.bot()))
+        else {
+            return false;
+        };
+        let said = format!(
+            "the token writes as `{}`, and `bot-login` is `{}`: set it to the former, or every run writes anew",
+            author.login,
+            self.bot()
+        );
+        let notice = Notice::new("bot_login", said);
+        if !self.notices.contains(&notice) {
+            self.notices.push(notice);
+        }
+        true
+    }
+
     async fn open_issue(
         &mut self,
         api: &Api<T>,
@@ -296,15 +317,13 @@ impl<T: Transport> Execution<'_, T> {
         let bot = self.bot().to_owned();
         let mine = |issues: &[Issue]| {
             let ours = issue::ours(issues, &bot, suite);
-            ours.into_iter()
-                .find(|it| it.body.as_deref().is_some_and(|there| issue::same(there, body)))
-                .map(|it| it.number)
+            ours.into_iter().find(|it| it.body.as_deref().is_some_and(|there| issue::same(there, body))).cloned()
         };
         let mut made = None;
         let mut assignees = assignees;
         for _ in 0..CREATES {
             match api.create_issue(title, body, labels, assignees).await {
-                Ok(issue) => made = Some(issue.number),
+                Ok(issue) => made = Some(issue),
                 Err(CallError::Lost(_)) => made = look(api, || api.issues_by(&bot), mine).await?,
                 Err(CallError::Refused { status: 422, message }) if !assignees.is_empty() => {
                     assignees = &[];
@@ -317,9 +336,13 @@ impl<T: Transport> Execution<'_, T> {
                 break;
             }
         }
-        let number =
+        let made =
             made.ok_or_else(|| CallError::Unavailable("the issue got no answer, and did not appear".to_owned()))?;
+        let number = made.number;
         self.set_issue(suite, Some(number), issue::Action::Opened);
+        if self.is_stranger(made.user.as_ref()) {
+            return Ok(());
+        }
         let seen = until(api, || api.issues_by(&bot), |list| list.iter().any(|it| it.number == number)).await?;
         self.settle_issues(api, suite, number, &seen).await
     }

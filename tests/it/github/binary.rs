@@ -139,14 +139,15 @@ fn the_label_accepts_what_fails_on_this_pull_request() {
 }
 
 #[test]
-fn without_github_the_verdict_is_the_same() {
-    let mut job = Job::pull_request();
-    job.vars.retain(|it| it.0 != "GITHUB_API_URL");
-    job.vars.push(("GITHUB_API_URL", "http://127.0.0.1:9".to_owned()));
-    // Refused connections are tried again with growing waits.
+fn a_github_that_turns_us_away_changes_no_verdict() {
+    let job = Job::pull_request();
+    let later = vec![("retry-after", "3600".to_owned())];
+    job.fake.state().fault("GET", "", 100, fake::Kind::Answer(429, later, "{}".to_owned()));
     let ran = job.run("check --publish");
     assert_eq!(ran.code, 1, "{}", ran.stderr);
-    assert!(job.workspace.read("summary").contains("rag_service"));
+    assert_eq!(job.fake.state().writes(), Vec::<String>::new());
+    let summary = job.workspace.read("summary");
+    assert!(summary.contains("rag_service") && summary.contains("comment"), "{summary}");
     assert!(job.workspace.read("output").contains("verdict<<"));
 }
 

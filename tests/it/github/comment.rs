@@ -196,3 +196,15 @@ fn a_pull_request_that_has_moved_on_is_left_to_its_newer_workflow_run() {
     assert_eq!(codes(&world.publish()), ["pull_request_moved_on"]);
     assert_eq!(world.fake.state().writes(), Vec::<String>::new());
 }
+
+#[test]
+fn a_token_that_writes_under_another_name_is_told_how_to_be_found_again() {
+    let mut world = World::pull_request();
+    world.wishes.bot_login = "shop-app[bot]".to_owned();
+    let outcome = world.publish();
+    assert_eq!(codes(&outcome), ["bot_login"]);
+    assert!(outcome.notices[0].message.contains("`github-actions[bot]`"));
+    let mut world = World::schedule();
+    world.wishes.bot_login = "shop-app[bot]".to_owned();
+    assert_eq!(codes(&world.publish()), ["bot_login"]);
+}
