@@ -103,6 +103,13 @@ pub enum Command {
     /// The committed baseline: add to it, show it, compare its runs, accept a new level
     #[command(subcommand)]
     Baseline(BaselineCommand),
+    /// Every run over time: add a report to it, list it, keep it short, take it elsewhere
+    #[command(subcommand)]
+    History(HistoryCommand),
+    /// Write the trend pages of a history: an overview and a card per endpoint, for GitHub Pages or any folder
+    #[command(after_help = "Example:
+  loadgate site _site --history data/history")]
+    Site(Site),
     /// Write the artifacts of a load test that nobody had to run
     #[command(after_help = "Example:
   loadgate simulate --seed 1 --degrade 'api_gateway:latency*1.3' -o load-results")]
@@ -487,6 +494,102 @@ pub struct Doctor {
     /// Print every setting with where its value comes from instead
     #[arg(long)]
     pub show_config: bool,
+}
+
+/// `loadgate history …`
+#[derive(Debug, Subcommand)]
+pub enum HistoryCommand {
+    /// Add the suites of a report, each as one line
+    #[command(after_help = "Example:
+  loadgate check load-results/ && loadgate history add loadgate-report/report.json")]
+    Add(HistoryAdd),
+    /// Show the runs, and where some are missing
+    List(HistoryList),
+    /// Drop the oldest runs
+    Prune(HistoryPrune),
+    /// Print every figure as CSV
+    Export(HistoryExport),
+}
+
+/// Where the history is.
+#[derive(Debug, Clone, Args)]
+pub struct HistoryFolder {
+    /// Folder with a file <suite>.jsonl for each suite, or one such file
+    #[arg(long, value_name = "DIR", env = "LOADGATE_HISTORY", default_value = ".loadgate/history")]
+    pub history: PathBuf,
+}
+
+/// `loadgate history add`
+#[derive(Debug, Clone, Args)]
+pub struct HistoryAdd {
+    /// A report that `check` wrote
+    #[arg(value_name = "REPORT.json", default_value = "loadgate-report/report.json")]
+    pub report: PathBuf,
+    /// Where it is.
+    #[command(flatten)]
+    pub folder: HistoryFolder,
+    /// The commit that was tested [default: as the report says, then from GitHub's environment, then git]
+    #[arg(long, value_name = "SHA")]
+    pub commit: Option<String>,
+    /// The branch or tag that was tested [default: likewise]
+    #[arg(long = "ref", value_name = "REF")]
+    pub git_ref: Option<String>,
+    /// When the load test ran [default: as the results say]
+    #[arg(long, value_name = "RFC3339")]
+    pub time: Option<Timestamp>,
+    /// GitHub's number of the workflow run, which counts once [default: from GitHub's environment]
+    #[arg(long, value_name = "N")]
+    pub workflow_run_id: Option<u64>,
+    /// Runs kept per suite [default: 400, or as the config says]
+    #[arg(long, value_name = "N")]
+    pub keep: Option<usize>,
+}
+
+/// `loadgate history list`
+#[derive(Debug, Clone, Args)]
+pub struct HistoryList {
+    /// Where it is.
+    #[command(flatten)]
+    pub folder: HistoryFolder,
+    /// How to print
+    #[arg(long, value_name = "KIND", default_value = "text")]
+    pub format: TextOrJson,
+}
+
+/// `loadgate history prune`
+#[derive(Debug, Clone, Args)]
+pub struct HistoryPrune {
+    /// Where it is.
+    #[command(flatten)]
+    pub folder: HistoryFolder,
+    /// Runs kept per suite [default: 400, or as the config says]
+    #[arg(long, value_name = "N")]
+    pub keep: Option<usize>,
+}
+
+/// `loadgate history export`
+#[derive(Debug, Clone, Args)]
+pub struct HistoryExport {
+    /// Where it is.
+    #[command(flatten)]
+    pub folder: HistoryFolder,
+}
+
+/// `loadgate site`
+#[derive(Debug, Clone, Args)]
+pub struct Site {
+    /// Folder for the pages
+    #[arg(value_name = "OUT_DIR")]
+    pub out: PathBuf,
+    /// Where it is.
+    #[command(flatten)]
+    pub folder: HistoryFolder,
+    /// The repository's page, for links to commits [default: from GitHub's environment]
+    #[arg(long, value_name = "URL")]
+    pub repository: Option<String>,
+    /// Folder with templates of your own: site.html.j2, card.html.j2
+    #[arg(long, value_name = "DIR", env = "LOADGATE_TEMPLATE_DIR")]
+    pub template_dir: Option<PathBuf>,
 }
 
 /// `loadgate simulate`

@@ -5,6 +5,7 @@ pub mod calibrate;
 pub mod check;
 pub mod doctor;
 pub mod formats;
+pub mod history;
 pub mod init;
 pub mod inspect;
 pub mod man;
@@ -117,6 +118,8 @@ fn run(command: &Command, world: &World<'_>) -> anyhow::Result<Done> {
         Command::Inspect(arguments) => inspect::run(arguments, world),
         Command::Report(arguments) => report::run(arguments, world),
         Command::Baseline(command) => baseline::run(command, world),
+        Command::History(command) => history::run(command, world),
+        Command::Site(arguments) => history::site(arguments, world),
         Command::Simulate(arguments) => simulate::simulate(arguments),
         Command::Calibrate { files } => calibrate::run(files, &settings::config(world.common)?.names, &root),
         Command::Init(arguments) => init::run(arguments, &root),

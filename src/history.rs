@@ -96,11 +96,13 @@ impl Line {
         let run = suite.run.as_ref()?;
         let endpoints = run.endpoints.iter().chain(&run.total).map(|endpoint| (endpoint.label(), figures(endpoint)));
         let mut states: BTreeMap<String, BTreeMap<Metric, Status>> = BTreeMap::new();
-        for row in &suite.rows {
-            if let Some(metric) = &row.metric
-                && !matches!(row.status, Status::Pass | Status::Info | Status::NotMeasured)
-            {
-                states.entry(row.endpoint.clone()).or_default().insert(metric.clone(), row.status);
+        let mut limits: BTreeMap<String, Figures> = BTreeMap::new();
+        for (metric, row) in suite.rows.iter().filter_map(|row| row.metric.clone().zip(Some(row))) {
+            if let Some(boundary) = row.boundary {
+                limits.entry(row.endpoint.clone()).or_default().insert(metric.clone(), boundary);
+            }
+            if !matches!(row.status, Status::Pass | Status::Info | Status::NotMeasured) {
+                states.entry(row.endpoint.clone()).or_default().insert(metric, row.status);
             }
         }
         Some(Self {
@@ -113,7 +115,7 @@ impl Line {
             load: run.load_facts(),
             baseline: suite.baseline.newest,
             endpoints: endpoints.collect(),
-            limits: BTreeMap::new(),
+            limits,
             states,
         })
     }

@@ -23,6 +23,7 @@ pub mod verdict;
 pub mod report;
 
 pub mod history;
+pub mod site;
 
 pub mod publish;
 

@@ -3,10 +3,13 @@
 //! Flat, ordered, serialisable. Every number is there twice: raw for programs, and as text for people in `text`. [`compose`]
 //! makes it, [`render`] and the others show it. All text in it may come from outside: [`escape`] makes it harmless.
 
+pub mod chart;
 pub mod compose;
 pub mod csv;
 pub mod escape;
+mod html;
 pub mod junit;
+pub(crate) mod page;
 pub mod read;
 pub mod render;
 pub mod templates;
@@ -22,6 +25,7 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::run::histogram::Histogram;
 use crate::run::metric::{Metric, Unit};
 use crate::run::{Moment, Notice, Run};
 use crate::verdict::{Outcome, Status};
@@ -108,6 +112,9 @@ pub struct SuiteReport {
     /// How the worst rows went from run to run.
     #[serde(default)]
     pub trends: Vec<trend::Trend>,
+    /// Latency in the newest baseline run that was compared with, by label; for drawing.
+    #[serde(default)]
+    pub before: BTreeMap<String, BaselineShape>,
     /// About this suite.
     pub notices: Vec<Notice>,
     /// Sentences made from the figures, for templates.
@@ -137,6 +144,16 @@ pub struct BaselineFacts {
     pub reason: Option<String>,
 }
 
+/// How the latency of an endpoint was spread in a baseline run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BaselineShape {
+    /// Percentiles in ms, as far as they were known.
+    pub percentiles: BTreeMap<Metric, f64>,
+    /// All latencies, where the baseline keeps them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<Histogram>,
+}
+
 /// One endpoint x metric, or a whole endpoint that is new or missing (then `metric` is absent).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
@@ -158,6 +175,9 @@ pub struct Row {
     pub change: Option<f64>,
     /// Change over baseline; `None` where the baseline is zero.
     pub change_relative: Option<f64>,
+    /// The value that must not be passed: the limit that decides, from the baseline, or the budget; in `unit`.
+    #[serde(default)]
+    pub boundary: Option<f64>,
     /// What is said of it.
     pub status: Status,
     /// The rule that covers it.

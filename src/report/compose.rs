@@ -1,18 +1,18 @@
 //! Everything above becomes the one view model. Pure: the present time is an argument.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
 use super::{
-    BaselineFacts, Counts, EndpointSummary, Evidence, Origin, Report, ReportText, Row, RuleFacts, SCHEMA, SuiteReport,
-    SuiteText, trend, words,
+    BaselineFacts, BaselineShape, Counts, EndpointSummary, Evidence, Origin, Report, ReportText, Row, RuleFacts,
+    SCHEMA, SuiteReport, SuiteText, trend, words,
 };
-use crate::baseline::Baseline;
+use crate::baseline::{Baseline, BaselineEndpoint};
 use crate::compare::Comparison;
 use crate::policy::{FromZero, Limit, Policy, Presence, Rule};
-use crate::run::metric::{Direction, Metric, Unit};
+use crate::run::metric::{Direction, Measurement, Metric, PERCENTILES, Unit};
 use crate::run::{Notice, Run, TOTAL};
 use crate::verdict::{Finding, Outcome, Status, Verdict};
 
@@ -94,6 +94,7 @@ fn suite(input: &SuiteInput<'_>, now: Timestamp) -> SuiteReport {
         endpoints: endpoints(input.runs, &rows),
         trends: trend::of_baseline(&rows, input.baseline, input.runs.first()),
         rows,
+        before: shapes(input),
         notices: notices(input),
         text: SuiteText::default(),
     };
@@ -126,6 +127,25 @@ fn baseline(input: &SuiteInput<'_>, now: Timestamp) -> BaselineFacts {
     }
 }
 
+/// The latency of the newest run that is compared with. The file keeps samples of its last run only.
+fn shapes(input: &SuiteInput<'_>) -> BTreeMap<String, BaselineShape> {
+    let Some(&place) = input.comparison.used.last() else { return BTreeMap::new() };
+    let Some(run) = input.baseline.runs.get(place) else { return BTreeMap::new() };
+    let is_last = place + 1 == input.baseline.runs.len();
+    let shape = |label: &str, endpoint: &BaselineEndpoint| BaselineShape {
+        percentiles: PERCENTILES
+            .into_iter()
+            .filter_map(|metric| endpoint.metrics.get(&metric).map(Measurement::value).map(|value| (metric, value)))
+            .collect(),
+        histogram: input.baseline.histograms.get(label).filter(|_| is_last).cloned(),
+    };
+    let total = run.total.iter().map(|total| (TOTAL, total));
+    let all = run.endpoints.iter().map(|(label, endpoint)| (label.as_str(), endpoint)).chain(total);
+    all.map(|(label, endpoint)| (label.to_owned(), shape(label, endpoint)))
+        .filter(|(_, shape)| !shape.percentiles.is_empty() || shape.histogram.is_some())
+        .collect()
+}
+
 fn row(policy: &Policy, finding: &Finding<'_>) -> Row {
     Row {
         endpoint: finding.endpoint.clone(),
@@ -137,6 +157,7 @@ fn row(policy: &Policy, finding: &Finding<'_>) -> Row {
         current: finding.current,
         change: finding.change,
         change_relative: finding.change_relative,
+        boundary: words::boundary(policy, finding),
         status: finding.status,
         rule: finding.rule.map(RuleFacts::from),
         evidence: finding.evidence.as_ref().map(Evidence::from),

@@ -32,20 +32,20 @@ pub fn csv(report: &Report) -> Result<String, csv::Error> {
             let rule = row.rule.as_ref();
             let limit = |limit: Option<&String>| limit.cloned().unwrap_or_default();
             out.write_record([
-                &*text(&suite.name),
-                &*text(&row.endpoint),
-                &*text(&row.metric.as_ref().map(ToString::to_string).unwrap_or_default()),
+                &*cell(&suite.name),
+                &*cell(&row.endpoint),
+                &*cell(&row.metric.as_ref().map(ToString::to_string).unwrap_or_default()),
                 &*word(row.unit),
                 &*word(Some(row.status)),
                 &*number(row.baseline),
                 &*number(row.current),
                 &*number(row.change),
                 &*number(row.change_relative),
-                &*text(&limit(rule.and_then(|rule| rule.limit.as_ref()))),
-                &*text(&limit(rule.and_then(|rule| rule.critical.as_ref()))),
+                &*cell(&limit(rule.and_then(|rule| rule.limit.as_ref()))),
+                &*cell(&limit(rule.and_then(|rule| rule.critical.as_ref()))),
                 &*number(interval.map(|[low, _]| low)),
                 &*number(interval.map(|[_, high]| high)),
-                &*text(&row.why),
+                &*cell(&row.why),
             ])?;
         }
     }
@@ -53,8 +53,8 @@ pub fn csv(report: &Report) -> Result<String, csv::Error> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Spreadsheets take what begins like this for a formula and run it.
-fn text(text: &str) -> Cow<'_, str> {
+/// Foreign text as a cell: spreadsheets take what begins like a formula for one and run it.
+pub fn cell(text: &str) -> Cow<'_, str> {
     let text = escape::clean(text);
     if text.starts_with(['=', '+', '-', '@']) { Cow::Owned(format!("'{text}")) } else { text }
 }

@@ -16,7 +16,7 @@ use super::templates::{EXTENSION, Templates};
 use super::trend::Trend;
 use super::{
     BaselineFacts, Counts, EndpointSummary, ISSUE_CHARS, IssueStep, IssueView, Origin, Phrase, Report, ReportText, Row,
-    Style, SuiteReport, SuiteText, escape,
+    Style, SuiteReport, SuiteText, escape, html,
 };
 use crate::run::display::{count, plural};
 use crate::run::{Load, Moment, Notice, Run};
@@ -71,13 +71,22 @@ pub fn issue(report: &Report, suite: &str, view: &IssueView, templates: &Templat
 
 /// The run report: one page that needs nothing else.
 pub fn html(report: &Report, templates: &Templates) -> Result<String, RenderError> {
-    let environment = environment(templates)?;
-    render(&environment, "report.html.j2", &Page::new(report, &ROOMY))
+    let page = |room: &html::Room| html::HtmlPage::new(report, *room);
+    fitting(templates, "report.html.j2", &html::ROOMS, page, |text| text.len() <= html::BYTES)
 }
 
-/// What templates see, as schemas: of `summary.md.j2`, `comment.md.j2` and `report.html.j2`, and of `issue.md.j2`.
-pub fn schemas() -> [schemars::Schema; 2] {
-    [schemars::schema_for!(Page<'static>), schemars::schema_for!(IssuePage<'static>)]
+/// Any other page of ours.
+pub(crate) fn page(templates: &Templates, name: &str, view: &impl Serialize) -> Result<String, RenderError> {
+    render(&environment(templates)?, name, view)
+}
+
+/// What templates see, as schemas: of `summary.md.j2` and `comment.md.j2`, of `issue.md.j2`, and of `report.html.j2`.
+pub fn schemas() -> [schemars::Schema; 3] {
+    [
+        schemars::schema_for!(Page<'static>),
+        schemars::schema_for!(IssuePage<'static>),
+        schemars::schema_for!(html::HtmlPage<'static>),
+    ]
 }
 
 /// What a template sees: the report, its suites with the rows that have room.
@@ -220,17 +229,6 @@ const OPEN: usize = 10;
 const MANY: usize = 1_000;
 /// Suites of which at least the heading is shown.
 const BRIEF: usize = 200;
-/// No limit but the data.
-const ROOMY: Room = Room {
-    charts: true,
-    suites: usize::MAX,
-    open: OPEN,
-    more: usize::MAX,
-    same: usize::MAX,
-    unjudged: usize::MAX,
-    endpoints: usize::MAX,
-    notices: usize::MAX,
-};
 
 /// Charts go first, then what stayed the same, details, what is better or milder; rows that block last.
 const COMMENT_ROOMS: [Room; 8] = [
@@ -401,11 +399,11 @@ impl<'a> From<&'a Run> for RunPage<'a> {
 }
 
 /// The page in the first room in which it fits.
-fn fitting<P: Serialize>(
+fn fitting<R, P: Serialize>(
     templates: &Templates,
     name: &str,
-    rooms: &[Room],
-    page: impl Fn(&Room) -> P,
+    rooms: &[R],
+    page: impl Fn(&R) -> P,
     fits: impl Fn(&str) -> bool,
 ) -> Result<String, RenderError> {
     let environment = environment(templates)?;

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// Every template that is built in, by name. Names that begin with `_` are parts of the others.
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 8] = [
+    ("_page.html.j2", include_str!("../../templates/_page.html.j2")),
     ("_parts.md.j2", include_str!("../../templates/_parts.md.j2")),
+    ("card.html.j2", include_str!("../../templates/card.html.j2")),
     ("comment.md.j2", include_str!("../../templates/comment.md.j2")),
     ("issue.md.j2", include_str!("../../templates/issue.md.j2")),
     ("report.html.j2", include_str!("../../templates/report.html.j2")),
+    ("site.html.j2", include_str!("../../templates/site.html.j2")),
     ("summary.md.j2", include_str!("../../templates/summary.md.j2")),
 ];
 

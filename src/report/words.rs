@@ -204,6 +204,16 @@ fn limit(policy: &Policy, finding: &Finding<'_>, rule: &Rule) -> String {
             (None, None) => String::new(),
         };
     }
+    let sign = if rule.direction() == Direction::Lower { '+' } else { MINUS };
+    match deciding(policy, finding, rule) {
+        Some(Limit::Relative(share)) => format!("{sign}{}{NARROW}%", plain(share * 100.0)),
+        Some(Limit::Absolute(size)) if unit == Unit::Ratio => format!("{sign}{} points", plain(size * 100.0)),
+        Some(Limit::Absolute(size)) => format!("{sign}{}", value(size, unit)),
+        None => String::new(),
+    }
+}
+
+fn deciding(policy: &Policy, finding: &Finding<'_>, rule: &Rule) -> Option<Limit> {
     let runs = finding.evidence.as_ref().map_or(0, |evidence| evidence.runs);
     let thin = policy.gate == Gate::Auto && runs < DEPTH;
     let critical_decides = match finding.status {
@@ -211,13 +221,22 @@ fn limit(policy: &Policy, finding: &Finding<'_>, rule: &Rule) -> String {
         Status::Pass => thin,
         _ => false,
     };
-    let decided = if critical_decides { rule.critical.or(rule.limit) } else { rule.limit.or(rule.critical) };
-    let sign = if rule.direction() == Direction::Lower { '+' } else { MINUS };
-    match decided {
-        Some(Limit::Relative(share)) => format!("{sign}{}{NARROW}%", plain(share * 100.0)),
-        Some(Limit::Absolute(size)) if unit == Unit::Ratio => format!("{sign}{} points", plain(size * 100.0)),
-        Some(Limit::Absolute(size)) => format!("{sign}{}", value(size, unit)),
-        None => String::new(),
+    if critical_decides { rule.critical.or(rule.limit) } else { rule.limit.or(rule.critical) }
+}
+
+/// The value that [`limit`] speaks of.
+pub(super) fn boundary(policy: &Policy, finding: &Finding<'_>) -> Option<f64> {
+    let rule = finding.rule?;
+    if broken_budget(finding).is_some() || !rule.compares() {
+        let broken = rule.min.filter(|min| finding.current.is_some_and(|current| current < *min));
+        return broken.or(rule.max).or(rule.min);
+    }
+    let baseline = finding.baseline?;
+    let sigma = if rule.direction() == Direction::Lower { 1.0 } else { -1.0 };
+    match deciding(policy, finding, rule)? {
+        // There is no percent of zero.
+        Limit::Relative(share) => (baseline != 0.0).then_some(baseline * (1.0 + sigma * share)),
+        Limit::Absolute(size) => Some(baseline + sigma * size),
     }
 }
 

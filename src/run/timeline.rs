@@ -16,6 +16,8 @@ use super::Moment;
 
 /// Most slices; when time runs past the last one, slices become twice as wide.
 pub const SLICES: usize = 128;
+/// The same, for differences of places.
+const SPAN: i64 = 128;
 /// Bins per octave, as a power of two.
 const BITS: u32 = 4;
 /// Durations below 1024 ns share the first bins, and those of 2^41 ns (37 minutes) and more the last one.
@@ -201,9 +203,10 @@ impl Timeline {
             self.first = second >> self.width;
         }
         loop {
-            let (at, last) = (second >> self.width, self.first + self.slices.len().max(1) as i64 - 1);
+            let length = i64::try_from(self.slices.len()).unwrap_or(SPAN).max(1);
+            let (at, last) = (second >> self.width, self.first + length - 1);
             let (from, to) = (self.first.min(at), last.max(at));
-            if to - from < SLICES as i64 || self.width >= WIDEST {
+            if to - from < SPAN || self.width >= WIDEST {
                 while self.first > from {
                     self.slices.push_front(Slice::default());
                     self.first -= 1;
@@ -240,7 +243,7 @@ fn bin_of(nanos: u64) -> usize {
 /// The middle of a bin in ns.
 fn middle_of(bin: usize) -> f64 {
     let (octave, step) = (bin >> BITS, bin & ((1 << BITS) - 1));
-    ((1 << BITS) as f64 + step as f64 + 0.5) * (octave as f64 + f64::from(SHORTEST - BITS)).exp2()
+    (f64::from(1 << BITS) + step as f64 + 0.5) * (octave as f64 + f64::from(SHORTEST - BITS)).exp2()
 }
 
 /// A timeline as JSON.
@@ -302,9 +305,10 @@ impl From<&Slice> for WireSlice {
         let percentiles = slice.percentiles().map(|both| both.map(|value| (value * 1e3).round() / 1e3));
         // Pairs of (bins skipped, count), each a byte and, from 255 on, four more.
         let mut bytes = Vec::new();
-        let mut put = |number: u32| match u8::try_from(number) {
-            Ok(byte @ 0..=254) => bytes.push(byte),
-            _ => {
+        let mut put = |number: u32| {
+            if let Ok(byte @ 0..=254) = u8::try_from(number) {
+                bytes.push(byte);
+            } else {
                 bytes.push(255);
                 bytes.extend(number.to_le_bytes());
             }
@@ -349,13 +353,11 @@ impl WireSlice {
         let mut bins = Vec::new();
         if let Some(text) = &self.bins {
             let bytes = BASE64.decode(text).ok()?;
-            let mut rest = bytes.into_iter();
-            let mut next = 0_usize;
-            while let Some(skipped) = take(&mut rest) {
-                let bin = next.checked_add(skipped? as usize).filter(|bin| *bin < BINS)?;
+            let mut rest = bytes.as_slice();
+            while !rest.is_empty() {
+                let bin = bins.len().checked_add(take(&mut rest)? as usize).filter(|bin| *bin < BINS)?;
                 bins.resize(bin, 0);
-                bins.push(take(&mut rest)??);
-                next = bin + 1;
+                bins.push(take(&mut rest)?);
             }
         }
         let sound = |value: Option<f64>| value.filter(|value| value.is_finite() && *value >= 0.0);
@@ -369,20 +371,16 @@ impl WireSlice {
     }
 }
 
-/// The next number; `None` at the end, `Some(None)` if it is cut.
-fn take(rest: &mut impl Iterator<Item = u8>) -> Option<Option<u32>> {
-    let byte = rest.next()?;
+/// The next number; `None` if it is cut.
+fn take(rest: &mut &[u8]) -> Option<u32> {
+    let (&byte, tail) = rest.split_first()?;
+    *rest = tail;
     if byte < 255 {
-        return Some(Some(u32::from(byte)));
+        return Some(u32::from(byte));
     }
-    let mut number = [0; 4];
-    for slot in &mut number {
-        match rest.next() {
-            Some(byte) => *slot = byte,
-            None => return Some(None),
-        }
-    }
-    Some(Some(u32::from_le_bytes(number)))
+    let (number, tail) = rest.split_first_chunk::<4>()?;
+    *rest = tail;
+    Some(u32::from_le_bytes(*number))
 }
 
 #[cfg(test)]

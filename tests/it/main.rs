@@ -19,6 +19,7 @@ mod github;
 mod hostile;
 mod house;
 mod jmeter;
+mod pages;
 mod reports;
 mod schema;
 mod seed;

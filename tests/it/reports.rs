@@ -554,12 +554,13 @@ fn the_page_about_templates_is_in_step() {
     let page = fs::read_to_string(root("docs/TEMPLATES.md")).unwrap();
     let (head, rest) = page.split_once(BEGIN).expect("the begin marker");
     let (_, tail) = rest.split_once(END).expect("the end marker");
-    let [page, issue] = render::schemas().map(loadgate::schema::plainly);
+    let [page, issue, html] = render::schemas().map(loadgate::schema::plainly);
     let mut tables = String::new();
     object(&mut tables, "The page", &page);
     object(&mut tables, "The page of an issue", &issue);
+    object(&mut tables, "The page of the run report", &html);
     let mut known: BTreeMap<String, &Value> = BTreeMap::new();
-    for schema in [&page, &issue] {
+    for schema in [&page, &issue, &html] {
         known.extend(schema["$defs"].as_object().unwrap().iter().map(|(name, schema)| (name.clone(), schema)));
     }
     for (name, schema) in known {

@@ -1,0 +1,204 @@
+//! What happened within a run: latency, requests per second, errors and users on one axis of time.
+
+use crate::run::display::{Scale, count, duration, value};
+use crate::run::metric::Unit;
+use crate::run::timeline::{Slice, Timeline};
+
+use super::{Axis, Chart, Plot, Svg, Table, range, stops};
+
+const WIDTH: f64 = 720.0;
+const LEFT: f64 = 62.0;
+const RIGHT: f64 = 26.0;
+const TITLE: f64 = 20.0;
+const GAP: f64 = 12.0;
+const BOTTOM: f64 = 28.0;
+/// Heights of the strips: latency, then each of the others.
+const TALL: f64 = 130.0;
+const LOW: f64 = 52.0;
+
+/// A strip of the picture: one quantity over time.
+struct Strip<'a> {
+    title: &'a str,
+    lines: Vec<(&'a str, Vec<Option<f64>>)>,
+    unit: Unit,
+}
+
+/// The run over time; `None` if nothing is known of it.
+pub fn course(timeline: &Timeline) -> Option<Chart> {
+    let slices: Vec<&Slice> = timeline.slices().collect();
+    if !timeline.has_course() || slices.iter().all(|slice| slice.requests == 0) {
+        return None;
+    }
+    let width = timeline.width_s();
+    let percentile = |at: usize| -> Vec<Option<f64>> {
+        slices.iter().map(|slice| slice.percentiles().and_then(|both| both.get(at).copied())).collect()
+    };
+    let (p50, p95) = (percentile(0), percentile(1));
+    let users: Vec<Option<f64>> = slices.iter().map(|slice| slice.users).collect();
+    // The last slice is seldom a whole one: its requests per second would seem to drop.
+    let rates: Vec<Option<f64>> = slices
+        .iter()
+        .enumerate()
+        .map(|(at, slice)| (at > 0 && at + 1 < slices.len()).then(|| slice.requests as f64 / width))
+        .collect();
+    let errors: Vec<Option<f64>> = slices
+        .iter()
+        .map(|slice| slice.failures.filter(|_| slice.requests > 0).map(|failed| failed as f64 / slice.requests as f64))
+        .collect();
+    let known = |values: &[Option<f64>]| values.iter().flatten().count() > 0;
+    let strips: Vec<Strip<'_>> = [
+        Strip {
+            title: "latency p50 and p95",
+            lines: vec![("s p50", p50.clone()), ("s p95", p95.clone())],
+            unit: Unit::Milliseconds,
+        },
+        Strip { title: "requests per second", lines: vec![("s rate", rates)], unit: Unit::PerSecond },
+        Strip { title: "error rate", lines: vec![("s err", errors.clone())], unit: Unit::Ratio },
+        Strip { title: "users", lines: vec![("s users", users.clone())], unit: Unit::Number },
+    ]
+    .into_iter()
+    .filter(|strip| strip.lines.iter().any(|(_, values)| known(values)))
+    .collect();
+    let heights = strips.iter().map(|strip| TITLE + height(strip) + GAP).sum::<f64>();
+    let seconds = width * slices.len() as f64;
+    let title = "The run over time".to_owned();
+    let summary = format!("{} in slices of {}.", duration(seconds), duration(width));
+    let mut svg = Svg::new(WIDTH, heights + BOTTOM, &title, &summary);
+    let x = Axis::linear(0.0, seconds, LEFT, WIDTH - RIGHT);
+    let mut top = 0.0;
+    let mut last = None;
+    for strip in &strips {
+        let plot = strip.draw(&mut svg, x, top, width, &users);
+        top += TITLE + height(strip) + GAP;
+        last = Some(plot);
+    }
+    if let Some(plot) = last {
+        let step = time_step(seconds);
+        let ticks = (0..).map(|at| f64::from(at) * step).take_while(|second| *second <= seconds);
+        let labels: Vec<(f64, String)> = ticks.map(|second| (x.at(second), clock(second))).collect();
+        plot.below(&mut svg, &labels);
+    }
+    let middle = |at: usize| x.at((at as f64 + 0.5) * width);
+    Some(Chart {
+        title,
+        summary,
+        svg: svg.finish(),
+        table: table(&slices, width, &errors),
+        stops: stops((0..slices.len()).map(middle)),
+    })
+}
+
+fn height(strip: &Strip<'_>) -> f64 {
+    if strip.unit == Unit::Milliseconds { TALL } else { LOW }
+}
+
+impl Strip<'_> {
+    fn draw(&self, svg: &mut Svg, x: Axis, top: f64, width: f64, users: &[Option<f64>]) -> Plot {
+        let (low, high) = range(self.lines.iter().flat_map(|(_, values)| values.iter().flatten().copied()))
+            .map_or((0.0, 1.0), |(low, high)| (low, if high > 0.0 { high * 1.05 } else { 0.01 }));
+        // Latency that differs by much is drawn by its ratio; everything else starts at zero.
+        let (from, to) = (top + TITLE + height(self), top + TITLE);
+        let wide = self.unit == Unit::Milliseconds && low > 0.0 && high / low > 8.0;
+        let y = if wide { Axis::log(low * 0.9, high, from, to) } else { Axis::linear(0.0, high, from, to) };
+        let plot = Plot { x, y };
+        for (from, to) in ramps(users) {
+            plot.shade(svg, "ramp", from as f64 * width, to as f64 * width);
+        }
+        let scale = Scale::of(self.unit, high);
+        plot.grid(svg, &y.ticks(if self.unit == Unit::Milliseconds { 5 } else { 2 }), |tick| scale.text(tick));
+        svg.text("cap", (LEFT, top + 14.0), self.title);
+        for (class, values) in &self.lines {
+            let points = values.iter().enumerate();
+            plot.line(svg, class, points.map(|(at, value)| value.map(|value| ((at as f64 + 0.5) * width, value))));
+            if *class == "s p50" || *class == "s p95" {
+                let end = values.iter().enumerate().rev().find_map(|(at, value)| value.map(|value| (at, value)));
+                if let Some((at, value)) = end {
+                    let (x, y) = plot.at(((at as f64 + 0.5) * width, value));
+                    svg.text("lab start", (x + 3.0, y + 4.0), class.trim_start_matches("s "));
+                }
+            }
+        }
+        plot
+    }
+}
+
+/// Where the number of users changes: stretches of slices, from and to. A slice knows the most users it had.
+fn ramps(users: &[Option<f64>]) -> Vec<(usize, usize)> {
+    let mut ramps: Vec<(usize, usize)> = Vec::new();
+    for (at, pair) in users.windows(2).enumerate() {
+        let &[Some(before), Some(now)] = pair else { continue };
+        if before == now {
+            continue;
+        }
+        match ramps.last_mut() {
+            Some(last) if last.1 > at => last.1 = at + 2,
+            _ => ramps.push((if at == 0 { 0 } else { at + 1 }, at + 2)),
+        }
+    }
+    ramps
+}
+
+fn table(slices: &[&Slice], width: f64, errors: &[Option<f64>]) -> Table {
+    let text = |value_of: Option<f64>, unit| value_of.map_or_else(|| "–".to_owned(), |found| value(found, unit));
+    let rows = slices.iter().zip(errors).enumerate().map(|(at, (slice, errors))| {
+        let [p50, p95] = slice.percentiles().map_or([None, None], |both| both.map(Some));
+        vec![
+            clock(at as f64 * width),
+            count(slice.requests),
+            text(p50, Unit::Milliseconds),
+            text(p95, Unit::Milliseconds),
+            text(*errors, Unit::Ratio),
+            text(slice.users, Unit::Number),
+        ]
+    });
+    Table {
+        head: ["from", "requests", "p50", "p95", "errors", "users"].map(str::to_owned).to_vec(),
+        rows: rows.collect(),
+    }
+}
+
+/// `0:05`
+fn clock(seconds: f64) -> String {
+    let whole = seconds as u64;
+    if whole >= 3_600 {
+        return format!("{}:{:02}:{:02}", whole / 3_600, whole / 60 % 60, whole % 60);
+    }
+    format!("{}:{:02}", whole / 60, whole % 60)
+}
+
+/// A round time between labels, at most about nine of them.
+fn time_step(seconds: f64) -> f64 {
+    let steps =
+        [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 21_600.0];
+    steps
+        .into_iter()
+        .find(|step| seconds / step <= 9.0)
+        .unwrap_or((seconds / 86_400.0 / 8.0).ceil().max(1.0) * 86_400.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ramps_are_where_users_change() {
+        let users = [1.0, 5.0, 10.0, 10.0, 10.0, 30.0, 50.0, 50.0].map(Some);
+        assert_eq!(ramps(&users), [(0, 3), (5, 7)]);
+        assert!(ramps(&[Some(5.0), Some(5.0), None]).is_empty());
+    }
+
+    #[test]
+    fn a_run_without_requests_has_no_course() {
+        let mut timeline = Timeline::default();
+        timeline.users(1_000_000, 3.0);
+        timeline.users(1_009_000, 3.0);
+        assert_eq!(course(&timeline), None);
+        timeline.add(1_003_000, Some(5_000_000), Some(true));
+        let chart = course(&timeline).unwrap();
+        assert_eq!(chart.table.rows.len(), 10);
+        assert_eq!(chart.stops.split(' ').count(), 10);
+        let row = &chart.table.rows[3];
+        assert_eq!((row[0].as_str(), row[1].as_str(), row[5].as_str()), ("0:03", "1", "–"));
+        assert!(row[2].starts_with("5.") && row[2] == row[3], "{row:?}");
+    }
+}

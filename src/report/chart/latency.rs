@@ -1,0 +1,184 @@
+//! How the latency of an endpoint is spread, in the baseline and now: by percentile, and by latency.
+
+use std::collections::BTreeMap;
+
+use crate::run::display::value;
+use crate::run::histogram::Histogram;
+use crate::run::metric::{Metric, PERCENTILES, Unit};
+
+use super::{Axis, Chart, Path, Plot, Svg, Table, range, stops};
+
+const WIDTH: f64 = 350.0;
+const HEIGHT: f64 = 190.0;
+const LEFT: f64 = 54.0;
+const RIGHT: f64 = 8.0;
+const TOP: f64 = 10.0;
+const BOTTOM: f64 = 26.0;
+/// Bins of latency that are drawn.
+const BINS: usize = 20;
+/// A percentile of samples is drawn if so many lie above it.
+const BEYOND: f64 = 5.0;
+
+/// What is known of latency on one side.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Side<'a> {
+    /// Percentiles in ms by metric.
+    pub percentiles: Option<&'a BTreeMap<Metric, f64>>,
+    /// All latencies.
+    pub histogram: Option<&'a Histogram>,
+}
+
+impl Side<'_> {
+    /// `(level, ms)`, ascending: what the tool says, else what the samples show.
+    fn spectrum(&self) -> Vec<(Metric, f64, f64)> {
+        PERCENTILES
+            .into_iter()
+            .filter_map(|metric| {
+                let level = metric.quantile()?;
+                let sampled = || {
+                    let histogram = self.histogram?;
+                    (histogram.count() as f64 * (1.0 - level) >= BEYOND).then(|| histogram.quantile_ms(level))?
+                };
+                let known = self.percentiles.and_then(|known| known.get(&metric).copied()).or_else(sampled)?;
+                (known > 0.0).then_some((metric, level, known))
+            })
+            .collect()
+    }
+}
+
+/// Latency by percentile, the rare slow requests stretched out; `None` if less than two percentiles are known now.
+pub fn spectrum(before: Side<'_>, now: Side<'_>) -> Option<Chart> {
+    let (before, now) = (before.spectrum(), now.spectrum());
+    if now.len() < 2 {
+        return None;
+    }
+    let (low, high) = range(before.iter().chain(&now).map(|(_, _, ms)| *ms))?;
+    let rare = |level: f64| -(1.0 - level).log10();
+    let last = before.iter().chain(&now).map(|(_, level, _)| rare(*level)).fold(0.0, f64::max);
+    let plot = Plot {
+        x: Axis::linear(rare(0.5), last, LEFT, WIDTH - RIGHT - 10.0),
+        y: Axis::log(low * 0.9, high * 1.1, HEIGHT - BOTTOM, TOP),
+    };
+    let title = "latency by percentile".to_owned();
+    let summary = match (before.last(), now.last()) {
+        (Some((_, _, was)), Some((metric, _, is))) => {
+            format!("{} was {}, is {}.", metric.title(), ms(*was), ms(*is))
+        }
+        (_, Some((metric, _, is))) => format!("{} is {}.", metric.title(), ms(*is)),
+        _ => String::new(),
+    };
+    let mut svg = Svg::new(WIDTH, HEIGHT, &title, &summary);
+    plot.grid(&mut svg, &plot.y.ticks(4), ms);
+    let levels: BTreeMap<Metric, f64> =
+        before.iter().chain(&now).map(|(metric, level, _)| (metric.clone(), *level)).collect();
+    let labelled = [Metric::LatencyP50, Metric::LatencyP90, Metric::LatencyP99, Metric::LatencyP999];
+    let places = levels.iter().filter(|(metric, _)| labelled.contains(metric));
+    let labels: Vec<(f64, String)> =
+        places.map(|(metric, level)| (plot.x.at(rare(*level)), metric.title().into_owned())).collect();
+    plot.below(&mut svg, &labels);
+    for (class, side) in [("s base", &before), ("s now", &now)] {
+        plot.line(&mut svg, class, side.iter().map(|(_, level, ms)| Some((rare(*level), *ms))));
+    }
+    let mut dots = Path::default();
+    for (_, level, ms) in &now {
+        let (x, y) = plot.at((rare(*level), *ms));
+        dots.dot(x, y);
+    }
+    svg.path("d now", &dots);
+    let of = |side: &[(Metric, f64, f64)], metric: &Metric| {
+        side.iter().find(|(own, _, _)| own == metric).map_or_else(|| "–".to_owned(), |(_, _, found)| ms(*found))
+    };
+    let rows = levels.keys().map(|metric| vec![metric.title().into_owned(), of(&before, metric), of(&now, metric)]);
+    let table = Table { head: ["percentile", "baseline", "now"].map(str::to_owned).to_vec(), rows: rows.collect() };
+    let stops = stops(levels.values().map(|level| plot.x.at(rare(*level))));
+    Some(Chart { title, summary, svg: svg.finish(), table, stops })
+}
+
+/// Which latencies how many requests had; `None` without samples now.
+pub fn distribution(before: Option<&Histogram>, now: Option<&Histogram>) -> Option<Chart> {
+    let now = now.filter(|now| now.count() > 1)?;
+    let before = before.filter(|before| before.count() > 1);
+    let sides = || before.into_iter().chain([now]);
+    // The slowest and the fastest request say little about the shape, and much about the width of the picture.
+    let ends = |level| sides().filter_map(move |side| side.quantile_ms(level)).filter(|ms| *ms > 0.0);
+    let (low, high) = (range(ends(0.001))?.0, range(ends(0.999))?.1);
+    let bins = Bins::new(low * 0.95, high * 1.05);
+    let (now, before) = (bins.shares(now), before.map(|before| bins.shares(before)));
+    let most = now.iter().chain(before.iter().flatten()).copied().fold(0.0, f64::max);
+    let plot = Plot {
+        x: Axis::log(bins.edge(0), bins.edge(BINS), LEFT, WIDTH - RIGHT - 10.0),
+        y: Axis::linear(0.0, most, HEIGHT - BOTTOM, TOP),
+    };
+    let title = "distribution of latency".to_owned();
+    let common = |shares: &[f64]| {
+        let top = shares.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(at, _)| at);
+        ms(bins.edge(top))
+    };
+    let summary = match &before {
+        Some(before) => format!("Most common was about {}, is about {}.", common(before), common(&now)),
+        None => format!("Most common is about {}.", common(&now)),
+    };
+    let mut svg = Svg::new(WIDTH, HEIGHT, &title, &summary);
+    plot.grid(&mut svg, &plot.y.ticks(3), percent);
+    let labels: Vec<(f64, String)> = plot.x.ticks(5).into_iter().map(|tick| (plot.x.at(tick), ms(tick))).collect();
+    plot.below(&mut svg, &labels);
+    let outline = |shares: &[f64]| {
+        let steps = shares.iter().enumerate().map(|(at, share)| plot.at((bins.edge(at + 1), *share)));
+        Path::steps(plot.x.at(bins.edge(0)), plot.y.from, steps)
+    };
+    svg.path("a now", &outline(&now));
+    if let Some(before) = &before {
+        svg.path("s base", &outline(before));
+    }
+    let share = |shares: &[f64], at: usize| shares.get(at).map_or_else(|| "–".to_owned(), |share| percent(*share));
+    let rows = (0..BINS).map(|at| {
+        let mut cells = vec![ms(bins.edge(at))];
+        cells.extend(before.as_deref().map(|before| share(before, at)));
+        cells.push(share(&now, at));
+        cells
+    });
+    let mut head = vec!["from".to_owned()];
+    head.extend(before.as_ref().map(|_| "baseline".to_owned()));
+    head.push("now".to_owned());
+    let table = Table { head, rows: rows.collect() };
+    let stops = stops((0..BINS).map(|at| plot.x.at((bins.edge(at) * bins.edge(at + 1)).sqrt())));
+    Some(Chart { title, summary, svg: svg.finish(), table, stops })
+}
+
+/// Bins of equal ratio.
+struct Bins {
+    low: f64,
+    ratio: f64,
+}
+
+impl Bins {
+    fn new(low: f64, high: f64) -> Self {
+        Self { low, ratio: (high.max(low * 1.5) / low).ln() / BINS as f64 }
+    }
+
+    fn edge(&self, at: usize) -> f64 {
+        self.low * (self.ratio * at as f64).exp()
+    }
+
+    /// The share of requests in each bin; what is slower or faster than all bins is in none.
+    fn shares(&self, side: &Histogram) -> Vec<f64> {
+        let mut shares = vec![0.0; BINS];
+        let mut before = 0.0;
+        for (ms, upto) in side.distribution_ms() {
+            let bin = ((ms / self.low).ln() / self.ratio).floor();
+            if let Some(share) = Some(bin).filter(|bin| *bin >= 0.0).and_then(|bin| shares.get_mut(bin as usize)) {
+                *share += upto - before;
+            }
+            before = upto;
+        }
+        shares
+    }
+}
+
+fn ms(latency: f64) -> String {
+    value(latency, Unit::Milliseconds)
+}
+
+fn percent(share: f64) -> String {
+    value(share, Unit::Ratio)
+}

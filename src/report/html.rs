@@ -1,0 +1,317 @@
+//! What the template of the run report sees: the report, every row of it, and the pictures.
+//!
+//! One page that needs nothing else. A report of many endpoints is drawn with fewer cards, never beyond [`BYTES`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::chart::latency::{Side, distribution, spectrum};
+use super::chart::{Chart, course, forest};
+use super::page::{self, Frame};
+use super::render::{RunPage, matters};
+use super::{
+    BaselineFacts, Counts, EndpointSummary, Origin, Report, ReportText, Row, RuleFacts, SuiteReport, SuiteText,
+};
+use crate::run::display::{count, duration, plural};
+use crate::run::metric::Metric;
+use crate::run::{Notice, Run, TOTAL};
+use crate::verdict::{Outcome, Status};
+
+/// Largest page, in bytes: a browser opens it at once, and an artifact of it is small.
+pub(super) const BYTES: usize = 300_000;
+/// Kinds of error shown.
+const ERRORS: usize = 60;
+
+/// How much a page may show, per suite.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    suites: usize,
+    cards: usize,
+    rows: usize,
+}
+
+/// First go rows within their limit, then pictures.
+pub(super) const ROOMS: [Room; 9] = [
+    Room { suites: MANY, cards: usize::MAX, rows: usize::MAX },
+    Room { suites: MANY, cards: usize::MAX, rows: 150 },
+    Room { suites: MANY, cards: 60, rows: 600 },
+    Room { suites: MANY, cards: 40, rows: 300 },
+    Room { suites: MANY, cards: 20, rows: 200 },
+    Room { suites: MANY, cards: 8, rows: 100 },
+    Room { suites: 60, cards: 2, rows: 40 },
+    Room { suites: 20, cards: 0, rows: 10 },
+    Room { suites: 5, cards: 0, rows: 10 },
+];
+/// Suites that nobody has.
+const MANY: usize = 1_000;
+
+/// The run report for its template.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct HtmlPage<'a> {
+    /// The schema of the report.
+    schema: &'a str,
+    /// The worst of the suites: `fail`, `warn`, `inconclusive`, `pass` or `no_baseline`.
+    verdict: Outcome,
+    /// What the process exits with.
+    exit_code: u8,
+    /// Sums over the suites.
+    counts: Counts,
+    /// The suites.
+    suites: Vec<HtmlSuite<'a>>,
+    /// `12 suites left out here`; empty where there was room for all.
+    left_out: String,
+    /// About the report as a whole.
+    notices: &'a [Notice],
+    /// The version of loadgate.
+    loadgate: &'a str,
+    /// Where the run came from; none outside GitHub.
+    origin: Option<&'a Origin>,
+    /// Sentences about all suites.
+    text: &'a ReportText,
+    /// Style, script and the policy that allows these two and nothing else.
+    frame: Frame,
+}
+
+/// What the template of the run report sees of a suite.
+#[derive(Debug, Serialize, JsonSchema)]
+struct HtmlSuite<'a> {
+    /// The suite.
+    name: &'a str,
+    /// What is said of it.
+    verdict: Outcome,
+    /// How rows were decided: `evidence` or `plain`.
+    gate: &'a str,
+    /// What it was compared with.
+    baseline: &'a BaselineFacts,
+    /// The run, without its endpoints.
+    run: Option<RunPage<'a>>,
+    /// How many current runs there were.
+    repeats: usize,
+    /// How many rows there are of each kind.
+    counts: Counts,
+    /// Sentences about this suite.
+    text: &'a SuiteText,
+    /// About this suite.
+    notices: &'a [Notice],
+    /// Rows that matter, worst first.
+    rows: Vec<HtmlRow<'a>>,
+    /// Rows within their limit.
+    same: Vec<HtmlRow<'a>>,
+    /// Rows that were not judged.
+    unjudged: Vec<HtmlRow<'a>>,
+    /// `37 rows left out here`; empty where all are shown.
+    left_out: String,
+    /// The labels above the pictures of rows, as SVG.
+    axis: String,
+    /// The run over time.
+    course: Option<Chart>,
+    /// Worst first.
+    endpoints: Vec<HtmlEndpoint<'a>>,
+    /// `12 endpoints are not drawn`; empty where all are.
+    undrawn: String,
+    /// Most frequent first.
+    errors: Vec<HtmlError<'a>>,
+    /// `12 further kinds of error are in report.json`; empty where all are shown.
+    more_errors: String,
+    /// What was allowed, in the order of the metrics.
+    rules: Vec<HtmlRule<'a>>,
+    /// How long the run took.
+    duration: String,
+}
+
+/// A row with its picture.
+#[derive(Debug, Serialize, JsonSchema)]
+struct HtmlRow<'a> {
+    /// The row.
+    row: &'a Row,
+    /// How far it is past its limit, as SVG; none where there is nothing to draw.
+    picture: Option<String>,
+}
+
+/// An endpoint with its pictures.
+#[derive(Debug, Serialize, JsonSchema)]
+struct HtmlEndpoint<'a> {
+    /// The endpoint in a few words.
+    summary: &'a EndpointSummary,
+    /// For links: stable as long as the name is.
+    id: String,
+    /// Whether it is worth looking at.
+    open: bool,
+    /// Latency by percentile, and its distribution.
+    charts: Vec<Chart>,
+}
+
+/// A kind of error.
+#[derive(Debug, Serialize, JsonSchema)]
+struct HtmlError<'a> {
+    /// Where it happened.
+    endpoint: String,
+    /// The tool's text.
+    message: &'a str,
+    /// How often.
+    count: String,
+}
+
+/// A rule that decided rows.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+struct HtmlRule<'a> {
+    /// The metric it is about: `p95`.
+    metric: String,
+    /// The rule.
+    rule: &'a RuleFacts,
+}
+
+impl<'a> HtmlPage<'a> {
+    pub(super) fn new(report: &'a Report, room: Room) -> Self {
+        Self {
+            schema: &report.schema,
+            verdict: report.verdict,
+            exit_code: report.exit_code,
+            counts: report.counts,
+            suites: report.suites.iter().take(room.suites).map(|suite| HtmlSuite::new(suite, room)).collect(),
+            left_out: match report.suites.len().saturating_sub(room.suites) {
+                0 => String::new(),
+                left => format!("{} left out here", plural(left, "suite")),
+            },
+            notices: &report.notices,
+            loadgate: &report.loadgate,
+            origin: report.origin.as_ref(),
+            text: &report.text,
+            frame: Frame::inline(),
+        }
+    }
+}
+
+impl<'a> HtmlSuite<'a> {
+    fn new(suite: &'a SuiteReport, room: Room) -> Self {
+        let of = |wanted: &dyn Fn(Status) -> bool, most: usize| {
+            let rows: Vec<&Row> = suite.rows.iter().filter(|row| wanted(row.status)).collect();
+            let left = rows.len().saturating_sub(most);
+            (rows.into_iter().take(most).map(HtmlRow::from).collect::<Vec<_>>(), left)
+        };
+        let (rows, left_rows) = of(&matters, room.rows.max(100));
+        let (same, left_same) = of(&|status| status == Status::Pass, room.rows);
+        let (unjudged, left_unjudged) = of(&|status| matches!(status, Status::Info | Status::NotMeasured), room.rows);
+        let left = left_rows + left_same + left_unjudged;
+        let (errors, left_errors) = errors(suite.run.as_ref());
+        let all = worst_first(suite);
+        let drawn: Vec<HtmlEndpoint<'_>> =
+            all.iter().filter_map(|summary| HtmlEndpoint::new(suite, summary)).take(room.cards).collect();
+        let drawable = all.iter().filter(|summary| is_drawable(suite, summary)).count();
+        let undrawn = drawable.saturating_sub(drawn.len());
+        Self {
+            name: &suite.name,
+            verdict: suite.verdict,
+            gate: &suite.gate,
+            baseline: &suite.baseline,
+            run: suite.run.as_ref().map(RunPage::from),
+            repeats: suite.repeats,
+            counts: suite.counts,
+            text: &suite.text,
+            notices: &suite.notices,
+            rows,
+            same,
+            unjudged,
+            left_out: if left > 0 { format!("{} left out here", plural(left, "row")) } else { String::new() },
+            axis: forest::head(),
+            course: suite.run.as_ref().and_then(|run| run.timeline.as_ref()).and_then(course::course),
+            endpoints: drawn,
+            undrawn: if undrawn > 0 {
+                format!("{} not drawn here", plural(undrawn, "endpoint"))
+            } else {
+                String::new()
+            },
+            errors,
+            more_errors: if left_errors > 0 {
+                format!("{} left out here", plural(left_errors, "kind of error"))
+            } else {
+                String::new()
+            },
+            rules: rules(suite),
+            duration: suite.run.as_ref().and_then(|run| run.duration_s).map(duration).unwrap_or_default(),
+        }
+    }
+}
+
+impl<'a> From<&'a Row> for HtmlRow<'a> {
+    fn from(row: &'a Row) -> Self {
+        Self { row, picture: forest::cell(row) }
+    }
+}
+
+impl<'a> HtmlEndpoint<'a> {
+    /// `None` if there is nothing to draw.
+    fn new(suite: &'a SuiteReport, summary: &'a EndpointSummary) -> Option<Self> {
+        let label = &summary.endpoint;
+        let endpoint = suite.run.as_ref()?.endpoint(label)?;
+        let known: BTreeMap<Metric, f64> =
+            endpoint.metrics.iter().map(|(metric, value)| (metric.clone(), value.value())).collect();
+        let now = Side { percentiles: Some(&known), histogram: endpoint.histogram.as_ref() };
+        let before = suite.before.get(label);
+        let before = Side {
+            percentiles: before.map(|before| &before.percentiles),
+            histogram: before.and_then(|before| before.histogram.as_ref()),
+        };
+        let charts: Vec<Chart> =
+            spectrum(before, now).into_iter().chain(distribution(before.histogram, now.histogram)).collect();
+        (!charts.is_empty()).then(|| Self {
+            summary,
+            id: page::slug(&suite.name, label),
+            open: matches!(summary.status, Status::Fail | Status::Warn | Status::Inconclusive),
+            charts,
+        })
+    }
+}
+
+fn is_drawable(suite: &SuiteReport, summary: &EndpointSummary) -> bool {
+    let endpoint = suite.run.as_ref().and_then(|run| run.endpoint(&summary.endpoint));
+    endpoint.is_some_and(|endpoint| {
+        endpoint.histogram.is_some() || endpoint.metrics.keys().filter(|metric| metric.quantile().is_some()).count() > 1
+    })
+}
+
+/// As the rows stand: worst first; then those without a row.
+fn worst_first(suite: &SuiteReport) -> Vec<&EndpointSummary> {
+    let mut place: BTreeMap<&str, usize> = BTreeMap::new();
+    for (at, row) in suite.rows.iter().enumerate() {
+        place.entry(&row.endpoint).or_insert(at);
+    }
+    let mut all: Vec<&EndpointSummary> = suite.endpoints.iter().collect();
+    all.sort_by_key(|summary| place.get(summary.endpoint.as_str()).copied().unwrap_or(usize::MAX));
+    all
+}
+
+fn errors(run: Option<&Run>) -> (Vec<HtmlError<'_>>, usize) {
+    let Some(run) = run else { return (Vec::new(), 0) };
+    // The total repeats what its endpoints say, unless it alone says it.
+    let total = run.total.iter().filter(|_| run.endpoints.iter().all(|endpoint| endpoint.errors.is_empty()));
+    let labelled = run.endpoints.iter().map(|endpoint| (endpoint.label(), endpoint));
+    let labelled = labelled.chain(total.map(|total| (TOTAL.to_owned(), total)));
+    let mut all: Vec<(String, &crate::run::ErrorCount)> = labelled
+        .flat_map(|(label, endpoint)| endpoint.errors.iter().map(move |error| (label.clone(), error)))
+        .collect();
+    all.sort_by(|a, b| b.1.count.cmp(&a.1.count).then_with(|| (&a.0, &a.1.message).cmp(&(&b.0, &b.1.message))));
+    let left = all.len().saturating_sub(ERRORS);
+    let shown = all.into_iter().take(ERRORS);
+    (
+        shown
+            .map(|(endpoint, error)| HtmlError { endpoint, message: &error.message, count: count(error.count) })
+            .collect(),
+        left,
+    )
+}
+
+/// Every rule that decided a row, once.
+fn rules(suite: &SuiteReport) -> Vec<HtmlRule<'_>> {
+    let mut seen = BTreeSet::new();
+    let mut rules: Vec<(&Metric, HtmlRule<'_>)> = Vec::new();
+    for (metric, rule) in suite.rows.iter().filter_map(|row| row.metric.as_ref().zip(row.rule.as_ref())) {
+        if seen.insert((metric, &rule.place, &rule.endpoint, &rule.limit)) {
+            rules.push((metric, HtmlRule { metric: metric.title().into_owned(), rule }));
+        }
+    }
+    rules.sort_by(|a, b| (a.0, &a.1.rule.place).cmp(&(b.0, &b.1.rule.place)));
+    rules.into_iter().map(|(_, rule)| rule).collect()
+}
