@@ -141,7 +141,6 @@ pub enum Command {
         shell: clap_complete::Shell,
     },
     /// Write manual pages into a folder
-    #[command(hide = true)]
     Man {
         /// The folder
         folder: PathBuf,
