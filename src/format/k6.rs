@@ -138,6 +138,10 @@ impl Points {
                 self.requests += 1;
                 // gRPC's own status; of HTTP another point tells.
                 let failed = metric == "grpc_req_duration" && tags.status != "0";
+                if let Some(end) = tags.time {
+                    let ok = (metric == "grpc_req_duration").then_some(!failed);
+                    recorder.timeline().add(end as i64, Some(nanos(value, NANOS)), ok);
+                }
                 self.judged += u64::from(metric == "grpc_req_duration");
                 let draft = endpoint(metric, tags, recorder);
                 draft.samples().add(Some(nanos(value, NANOS)), Some(!failed));
@@ -154,7 +158,12 @@ impl Points {
                     draft.error(&reason(metric, tags), 1);
                 }
             }
-            "vus" => recorder.users(value),
+            "vus" => {
+                recorder.users(value);
+                if let Some(at) = tags.time {
+                    recorder.timeline().users(at as i64, value);
+                }
+            }
             "dropped_iterations" => self.dropped += value,
             _ => {
                 if let Some(kind) = self.kinds.get(metric) {
