@@ -1,5 +1,6 @@
 //! `loadgate publish`, and the publishing half of `check`. [I/O]
 
+use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
@@ -54,7 +55,7 @@ pub fn run(arguments: &Publish, world: &World<'_>) -> anyhow::Result<Done> {
     let stdout = if arguments.publishing.dry_run { json(&published.plan)? } else { String::new() };
     let mut stderr = published.talk();
     if !arguments.publishing.dry_run {
-        stderr.push_str(&format!("{}\n", judged.report.text.heading));
+        let _ = writeln!(stderr, "{}", judged.report.text.heading);
     }
     Ok(Done { stdout, stderr, runner_log: published.log, exit_code: judged.report.exit_code, ..Done::default() })
 }
@@ -97,8 +98,11 @@ pub(super) struct Published {
 impl Published {
     /// For stderr.
     pub(super) fn talk(&self) -> String {
-        let notices = self.plan.notices.iter().chain(&self.notices);
-        notices.map(|notice| format!("note: {}\n", crate::report::escape::terminal(&notice.to_string()))).collect()
+        let mut talk = String::new();
+        for notice in self.plan.notices.iter().chain(&self.notices) {
+            let _ = writeln!(talk, "note: {}", crate::report::escape::terminal(&notice.to_string()));
+        }
+        talk
     }
 }
 

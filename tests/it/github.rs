@@ -176,7 +176,10 @@ fn report(verdict: &str, rows: &[(&str, &str, &str)]) -> Report {
     suites(&[("api", verdict, rows)])
 }
 
-fn suites(suites: &[(&str, &str, &[(&str, &str, &str)])]) -> Report {
+/// Endpoint, metric, status.
+type Words<'a> = (&'a str, &'a str, &'a str);
+
+fn suites(suites: &[(&str, &str, &[Words<'_>])]) -> Report {
     let zeros = json!({"judged": 0, "passed": 0, "failed": 0, "warned": 0, "inconclusive": 0, "improved": 0, "accepted": 0,
         "not_measured": 0, "missing": 0, "new": 0});
     let mut counts = zeros.clone();

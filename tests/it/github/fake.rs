@@ -398,7 +398,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, operations: &[Operation]) {
         let Some(answer) = answer else { return };
         let mut text = format!("HTTP/1.1 {} X\r\ncontent-length: {}\r\n", answer.status, answer.body.len());
         for (name, value) in &answer.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            text.extend([name, ": ", value, "\r\n"]);
         }
         text.push_str("\r\n");
         let mut stream = stream;
@@ -513,12 +513,29 @@ fn carry_out(state: &mut State, method: &str, target: &str, body: &Value) -> Ans
     if let Some(no) = forbidden(state, method, rest) {
         return no;
     }
+    let answer = match rest {
+        ["issues" | "labels", ..] => conversation,
+        ["pulls", ..] | ["commits", _, "pulls"] => proposals,
+        ["contents" | "git", ..] => storage,
+        _ => checks,
+    };
+    answer(state, method, rest, target, &query, body)
+}
+
+fn conversation(
+    state: &mut State,
+    method: &str,
+    rest: &[&str],
+    target: &str,
+    query: &BTreeMap<String, String>,
+    body: &Value,
+) -> Answer {
     match (method, rest) {
         ("GET", ["issues", number, "comments"]) => {
             let number: u64 = number.parse().unwrap_or(0);
             let all = state.comments.clone();
             let visible = all.into_iter().filter(|it| it["number"] == number).collect();
-            list(state, target, &query, visible, "id")
+            list(state, target, query, visible, "id")
         }
         ("POST", ["issues", number, "comments"]) => {
             let number: u64 = number.parse().unwrap_or(0);
@@ -556,7 +573,7 @@ fn carry_out(state: &mut State, method: &str, target: &str, body: &Value) -> Ans
             all.retain(|it| wanted == "all" || it["state"] == wanted);
             all.retain(|it| query.get("creator").is_none_or(|by| it["user"]["login"] == *by));
             all.sort_by_key(|it| std::cmp::Reverse(it["number"].as_u64()));
-            list(state, target, &query, all, "number")
+            list(state, target, query, all, "number")
         }
         ("POST", ["issues"]) => {
             if too_long(&body["body"]) || body["title"].as_str().is_some_and(|it| it.chars().count() > 256) {
@@ -590,7 +607,7 @@ fn carry_out(state: &mut State, method: &str, target: &str, body: &Value) -> Ans
         }
         ("GET", ["labels"]) => {
             let all = state.labels.clone();
-            list(state, target, &query, all, "name")
+            list(state, target, query, all, "name")
         }
         ("POST", ["labels"]) => {
             if state.labels.iter().any(|it| it["name"] == body["name"]) {
@@ -599,16 +616,29 @@ fn carry_out(state: &mut State, method: &str, target: &str, body: &Value) -> Ans
             state.labels.push(body.clone());
             answer(201, body)
         }
+        _ => refuse(404, "Not Found"),
+    }
+}
+
+fn proposals(
+    state: &mut State,
+    method: &str,
+    rest: &[&str],
+    target: &str,
+    query: &BTreeMap<String, String>,
+    body: &Value,
+) -> Answer {
+    match (method, rest) {
         ("GET", ["pulls"]) => {
             let mut all = state.pulls.clone();
             all.retain(|it| query.get("head").is_none_or(|head| it["head"]["label"] == *head));
             all.retain(|it| it["state"] == query.get("state").map_or("open", String::as_str));
-            list(state, target, &query, all, "number")
+            list(state, target, query, all, "number")
         }
         ("GET", ["commits", sha, "pulls"]) => {
             let mut all = state.pulls.clone();
             all.retain(|it| it["head"]["sha"] == **sha);
-            list(state, target, &query, all, "number")
+            list(state, target, query, all, "number")
         }
         ("POST", ["pulls"]) => {
             if !state.may_create_pulls {
@@ -640,6 +670,19 @@ fn carry_out(state: &mut State, method: &str, target: &str, body: &Value) -> Ans
             }
             answer(200, pull)
         }
+        _ => refuse(404, "Not Found"),
+    }
+}
+
+fn checks(
+    state: &mut State,
+    method: &str,
+    rest: &[&str],
+    _target: &str,
+    query: &BTreeMap<String, String>,
+    body: &Value,
+) -> Answer {
+    match (method, rest) {
         ("GET", ["commits", sha, "status"]) => {
             let mut latest = BTreeMap::new();
             for status in state.statuses.iter().filter(|it| it["sha"] == **sha) {
@@ -686,6 +729,19 @@ fn carry_out(state: &mut State, method: &str, target: &str, body: &Value) -> Ans
             }
             answer(200, check)
         }
+        _ => refuse(404, "Not Found"),
+    }
+}
+
+fn storage(
+    state: &mut State,
+    method: &str,
+    rest: &[&str],
+    _target: &str,
+    query: &BTreeMap<String, String>,
+    body: &Value,
+) -> Answer {
+    match (method, rest) {
         ("GET", ["contents", path @ ..]) => contents(state, &path.join("/"), query.get("ref").map(String::as_str)),
         ("GET", ["git", "blobs", id]) => match state.blobs.get(*id) {
             Some(blob) => answer(200, &json!({"content": BASE64.encode(blob), "encoding": "base64", "sha": id})),
@@ -769,7 +825,7 @@ fn forbidden(state: &State, method: &str, path: &[&str]) -> Option<Answer> {
     let level = |scope: &str| state.permissions.get(scope).map_or("none", String::as_str);
     let scopes: &[&str] = match path {
         ["issues", _, "comments"] | ["issues", "comments", _] => &["issues", "pull-requests"],
-        ["issues", ..] | ["labels", ..] => &["issues"],
+        ["issues" | "labels", ..] => &["issues"],
         ["pulls", ..] | ["commits", _, "pulls"] => &["pull-requests"],
         ["statuses", ..] | ["commits", _, "status"] => &["statuses"],
         ["check-runs", ..] | ["commits", _, "check-runs"] => &["checks"],

@@ -201,7 +201,7 @@ fn many_jobs_at_once_lose_no_line() {
         .map(|job: u64| {
             let (fake, vars) = (fake.clone(), vars.clone());
             thread::spawn(move || {
-                let mut world = remembering(200 + job, if job % 2 == 0 { "api" } else { "web" });
+                let mut world = remembering(200 + job, if job.is_multiple_of(2) { "api" } else { "web" });
                 (world.fake, world.vars) = (fake, vars);
                 world.at_run(200 + job);
                 let outcome = world.publish();
@@ -209,7 +209,9 @@ fn many_jobs_at_once_lose_no_line() {
             })
         })
         .collect();
-    jobs.into_iter().for_each(|job| job.join().unwrap());
+    for job in jobs {
+        job.join().unwrap();
+    }
     let state = fake.state();
     let lines = |suite: &str| {
         let text = state.file("loadgate-data", &format!("history/{suite}.jsonl")).unwrap();
