@@ -114,6 +114,19 @@ pub enum Command {
     #[command(after_help = "Example:
   loadgate simulate --seed 1 --degrade 'api_gateway:latency*1.3' -o load-results")]
     Simulate(Simulate),
+    /// Run Locust, on this machine or in a container, then `check`
+    ///
+    /// A plug-in beside your locustfile gives the load its shape and writes down every second. A run that is interrupted or
+    /// breaks off keeps what it measured and is never judged as complete.
+    #[command(after_help = "Examples:
+  loadgate run --host http://127.0.0.1:8000 --scale 0.05
+  loadgate run --profile progressive --engine docker --processes 2
+  loadgate run --users 20 --duration 5m --no-check -o load-results")]
+    Run(Box<Run>),
+    /// Add up the shards of one run
+    #[command(after_help = "Example:
+  loadgate merge --expect 4 shards/*.json -o load-results/merged.run.json")]
+    Merge(Merge),
     /// Propose limits from several runs of one build
     #[command(after_help = "Example:
   loadgate calibrate run1/ run2/ run3/ >> .github/loadgate.yml")]
@@ -600,6 +613,12 @@ pub struct Simulate {
     /// Folder for the files
     #[arg(short, long = "out", value_name = "DIR")]
     pub out: PathBuf,
+    /// Length and users of this profile; rates follow the users
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["seconds", "users"])]
+    pub profile: Option<String>,
+    /// Multiplies the profile's times
+    #[arg(long, value_name = "FACTOR", default_value = "1")]
+    pub scale: Positive,
     /// Seconds of load
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub seconds: u32,
@@ -607,15 +626,155 @@ pub struct Simulate {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub users: u32,
     /// Stop after this many requests instead of after --seconds
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "bytes")]
     pub requests: Option<u64>,
+    /// Stop when the k6 points or the JTL are so large: "500MB", "10GB"
+    #[arg(long, value_name = "SIZE")]
+    pub bytes: Option<String>,
+    /// An endpoint, instead of api_gateway, rag_service and mcp_server:
+    /// "POST /checkout:rate=20,median=120ms,sigma=0.5,slow=2%,errors=0.3%,bytes=2048"; may be repeated
+    #[arg(long, value_name = "NAME:SETTINGS")]
+    pub service: Vec<String>,
+    /// How far the speed of a service differs from run to run
+    #[arg(long, value_name = "SHARE", default_value = "3%")]
+    pub noise: Share,
+    /// Seconds at the start in which everything is slower
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub warm_up: u32,
+    /// Share of time in which errors are ten times as frequent
+    #[arg(long, value_name = "SHARE", default_value = "2%")]
+    pub bursts: Share,
     /// Make an endpoint worse: "api_gateway:latency*1.3,error+1pp"; may be repeated
     #[arg(long, value_name = "ENDPOINT:CHANGES")]
     pub degrade: Vec<String>,
+    /// Write one part of the run: 2/4 is the second of four, and all four merged are the run
+    #[arg(long, value_name = "I/N", conflicts_with = "bytes")]
+    pub shard: Option<String>,
     /// Write k6 NDJSON as well
     #[arg(long)]
     pub k6: bool,
     /// Write a JMeter JTL as well
     #[arg(long)]
     pub jtl: bool,
+    /// Write the run in loadgate's own format as well, as `merge` takes it
+    #[arg(long)]
+    pub run_file: bool,
+}
+
+/// A number above zero.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Positive(pub f64);
+
+impl std::str::FromStr for Positive {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
+        number.map(Self).ok_or("expected a number above 0, such as 0.05")
+    }
+}
+
+/// A share of a whole, written in percent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share(pub f64);
+
+impl std::str::FromStr for Share {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.strip_suffix('%').and_then(|number| number.trim().parse().ok());
+        let share = number.map(|number: f64| number / 100.0).filter(|share| (0.0..=1.0).contains(share));
+        share.map(Self).ok_or("expected a share of at most 100 %, such as 3%")
+    }
+}
+
+/// `loadgate merge`
+#[derive(Debug, Clone, Args)]
+pub struct Merge {
+    /// Shards of one run: run files or artifacts; files, folders or globs
+    #[arg(value_name = "FILES", required = true)]
+    pub files: Vec<String>,
+    /// Where the merged run goes
+    #[arg(short, long = "output", value_name = "RUN.json")]
+    pub output: PathBuf,
+    /// How many shards there should be; missing ones are named, and the run is no longer complete
+    #[arg(long, value_name = "N")]
+    pub expect: Option<u32>,
+}
+
+/// `loadgate run`
+#[derive(Debug, Clone, Args)]
+pub struct Run {
+    /// Load profile: baseline, progressive, or one of the config [default: the suite's, else baseline]
+    #[arg(long, value_name = "NAME", env = "LOADGATE_PROFILE")]
+    pub profile: Option<String>,
+    /// Multiplies the profile's times: 0.05 for a try-out
+    #[arg(long, value_name = "FACTOR", env = "LOADGATE_SCALE", default_value = "1")]
+    pub scale: Positive,
+    /// Folder for the results
+    #[arg(short, long = "out", value_name = "DIR", env = "LOADGATE_OUT", default_value = "load-results")]
+    pub out: PathBuf,
+    /// The load test; may be repeated [default: locustfile.py]
+    #[arg(short = 'f', long, value_name = "FILE", env = "LOADGATE_LOCUSTFILE")]
+    pub locustfile: Vec<PathBuf>,
+    /// What to test, if the locustfile does not say: https://staging.example.com
+    #[arg(long, value_name = "URL", env = "LOADGATE_HOST")]
+    pub host: Option<String>,
+    /// Run only tasks with one of these tags
+    #[arg(long, value_name = "TAG", env = "LOADGATE_TAGS", value_delimiter = ',')]
+    pub tags: Vec<String>,
+    /// Concurrent users, instead of a profile
+    #[arg(long, value_name = "N", env = "LOADGATE_USERS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub users: Option<u32>,
+    /// Users started per second [default: all at once]
+    #[arg(long, value_name = "N", env = "LOADGATE_SPAWN_RATE")]
+    pub spawn_rate: Option<Positive>,
+    /// How long, with --users: 90s, 15m
+    #[arg(long, value_name = "TIME", env = "LOADGATE_DURATION")]
+    pub duration: Option<jiff::SignedDuration>,
+    /// Where Locust runs
+    #[arg(long, value_name = "WHERE", env = "LOADGATE_ENGINE", default_value = "host")]
+    pub engine: EngineKind,
+    /// Container image with Locust, pinned by version or digest
+    #[arg(long, value_name = "IMAGE", env = "LOADGATE_IMAGE", default_value = crate::locust::command::IMAGE)]
+    pub image: String,
+    /// Environment variable that the load test in the container may see; may be repeated
+    #[arg(long, value_name = "NAME", env = "LOADGATE_ENV", value_delimiter = ',')]
+    pub env: Vec<String>,
+    /// Processes on this machine, as Locust's workers; -1: one per core
+    #[arg(long, value_name = "N", env = "LOADGATE_PROCESSES", allow_hyphen_values = true, conflicts_with = "workers")]
+    pub processes: Option<i32>,
+    /// Be the master of so many Locust workers that are started elsewhere
+    #[arg(long, value_name = "N", env = "LOADGATE_WORKERS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub workers: Option<u32>,
+    /// Run one part of the load: 2/4 is the second of four jobs, each with a quarter of the users; needs --no-check
+    #[arg(long, value_name = "I/N", env = "LOADGATE_SHARD", requires = "no_check")]
+    pub shard: Option<String>,
+    /// Wait until then before the start, so that shards load together
+    #[arg(long, value_name = "RFC3339", env = "LOADGATE_START_AT")]
+    pub start_at: Option<Timestamp>,
+    /// Only run; do not judge
+    #[arg(long, env = "LOADGATE_NO_CHECK", value_parser = FalseyValueParser::new())]
+    pub no_check: bool,
+    /// How to judge.
+    #[command(flatten)]
+    pub judging: Judging,
+    /// What to print on stdout
+    #[arg(long, value_name = "KIND", env = "LOADGATE_OUTPUT", default_value = "text")]
+    pub output: Output,
+    /// Carry the result to GitHub as well
+    #[arg(long, env = "LOADGATE_PUBLISH", value_parser = FalseyValueParser::new())]
+    pub publish: bool,
+    /// How to publish.
+    #[command(flatten)]
+    pub publishing: Publishing,
+}
+
+/// Where Locust runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineKind {
+    /// On this machine.
+    Host,
+    /// In a container.
+    Docker,
 }

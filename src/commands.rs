@@ -9,8 +9,10 @@ pub mod history;
 pub mod init;
 pub mod inspect;
 pub mod man;
+pub mod merge;
 pub mod publish;
 pub mod report;
+pub mod run;
 pub mod schema;
 pub mod simulate;
 
@@ -120,7 +122,9 @@ fn run(command: &Command, world: &World<'_>) -> anyhow::Result<Done> {
         Command::Baseline(command) => baseline::run(command, world),
         Command::History(command) => history::run(command, world),
         Command::Site(arguments) => history::site(arguments, world),
-        Command::Simulate(arguments) => simulate::simulate(arguments),
+        Command::Run(arguments) => run::run(arguments, world),
+        Command::Merge(arguments) => merge::run(arguments, world),
+        Command::Simulate(arguments) => simulate::simulate(arguments, &settings::config(world.common)?),
         Command::Calibrate { files } => calibrate::run(files, &settings::config(world.common)?.names, &root),
         Command::Init(arguments) => init::run(arguments, &root),
         Command::Doctor(arguments) => {

@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::baseline::{Baseline, BaselineRun};
 use crate::run::metric::Metric;
-use crate::run::{LoadFacts, Notice, Run, TOTAL};
+use crate::run::{CUT_SHORT, LoadFacts, Notice, Run, SATURATED, SHARDS_MISSING, TOTAL};
 
 use self::pair::{Count, EndpointPair, Sample, Side, Values};
 
@@ -64,12 +64,12 @@ pub fn compare<'a>(baseline: &'a Baseline, current: &'a [Run]) -> Comparison<'a>
 }
 
 /// Notice codes of a run that make its latency and throughput worthless.
-const DOUBTFUL: [&str; 2] = ["cut_short", "generator_saturated"];
+const DOUBTFUL: [&str; 3] = [CUT_SHORT, SHARDS_MISSING, SATURATED];
 
 /// Why the run's latency and throughput mean nothing, if they do not.
 fn doubt(run: &Run) -> Option<Notice> {
     let told = run.notices.iter().find(|notice| DOUBTFUL.contains(&notice.code.as_str()));
-    let cut = || Notice::new("cut_short", "the run was cut short before its planned end");
+    let cut = || Notice::new(CUT_SHORT, "the run was cut short before its planned end");
     told.cloned().or_else(|| (run.complete == Some(false)).then(cut))
 }
 

@@ -19,7 +19,7 @@ use schemars::Schema;
 pub use self::error::ConfigError;
 pub use self::find::{LARGEST, PLACES, find};
 pub use self::names::{Names, Rename, Renamed};
-pub use self::profile::{BUILT_IN, Profile, Shape, Stage};
+pub use self::profile::{Abort, BUILT_IN, Profile, Shape, Stage};
 pub use self::rules::{shadowed, unmatched};
 use crate::policy::{Place, Policy};
 use crate::run::combine::Combine;
@@ -125,6 +125,12 @@ impl Config {
         wire::File::parse(text, path)
             .and_then(|file| read::config(file, path))
             .map_err(|mistake| mistake.shown_in(text))
+    }
+
+    /// The profile of this name: the file's own, else the one that comes with loadgate.
+    pub fn profile(&self, name: &str) -> Option<Profile> {
+        let own = self.profiles.iter().find(|profile| profile.name == name);
+        own.cloned().or_else(|| Profile::built_in(name))
     }
 
     /// What is allowed: the shipped rules, then those of the file, so that the file's win.

@@ -85,6 +85,12 @@ pub enum Part {
         /// Endings of the path (without extension) that are not part of the run's name, longest first.
         suffixes: &'static [&'static str],
     },
+    /// The whole account of the run by one of its processes: `NAME<suffix>_<number>`. All of a group are read, and nothing
+    /// else in the group.
+    Account {
+        /// What stands between the run's name and the process's number.
+        suffix: &'static str,
+    },
     /// Adds to the figures of a main file in the group; read after it, in order of rank.
     Companion {
         /// Lower is read first.
@@ -94,11 +100,18 @@ pub enum Part {
     },
 }
 
+/// The plug-in's lines and the plan it is given, for who runs it.
+pub use self::locust_plugin::{Course, Leg, Line, Row, clock, line};
+
 impl Part {
     /// The name of the run that a file with this stem (or path without extension) belongs to.
     pub fn run_name<'a>(&self, stem: &'a str) -> &'a str {
         match self {
             Self::Whole => stem,
+            Self::Account { suffix } => {
+                let named = stem.trim_end_matches(|char: char| char.is_ascii_digit()).strip_suffix('_');
+                named.and_then(|named| named.strip_suffix(suffix)).unwrap_or(stem)
+            }
             Self::Main { suffixes, .. } | Self::Companion { suffixes, .. } => {
                 suffixes.iter().find_map(|suffix| stem.strip_suffix(suffix)).unwrap_or(stem)
             }
@@ -258,6 +271,7 @@ registry! {
     locust_distribution: DISTRIBUTION;
     locust_failures: FAILURES, EXCEPTIONS;
     locust_json: JSON;
+    locust_plugin: EVENTS;
     service_json: SERVICE_JSON;
     ab: TEXT, GNUPLOT, PERCENTILES;
     artillery: JSON;

@@ -29,6 +29,7 @@ pub mod publish;
 
 pub mod schema;
 
+pub mod locust;
 pub mod simulate;
 
 pub mod cli;

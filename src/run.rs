@@ -24,6 +24,13 @@ use self::timeline::Timeline;
 /// The endpoint name under which all requests of a run together are shown and addressed by rules.
 pub const TOTAL: &str = "(total)";
 
+/// Code of the notice that a run did not reach its planned end.
+pub const CUT_SHORT: &str = "cut_short";
+/// Code of the notice that the load generator was too busy to measure.
+pub const SATURATED: &str = "generator_saturated";
+/// Code of the notice that parts of the run are not there.
+pub const SHARDS_MISSING: &str = "shards_missing";
+
 /// One execution of a suite.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
@@ -51,6 +58,9 @@ pub struct Run {
     /// Whether the run reached its planned end; `None` where nothing tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete: Option<bool>,
+    /// Which parts of the run are in it, if it was made in parts and not all of them are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards: Option<Shards>,
     /// What was asked of the system under test.
     #[serde(default)]
     pub load: Load,
@@ -106,6 +116,34 @@ pub struct RunFile<'a> {
 impl<'a> From<&'a Run> for RunFile<'a> {
     fn from(run: &'a Run) -> Self {
         Self { schema: SCHEMA, run }
+    }
+}
+
+/// Parts of a run that was made in parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Shards {
+    /// How many parts the run has.
+    pub of: u32,
+    /// Which of them are here, from 1.
+    pub have: std::collections::BTreeSet<u32>,
+}
+
+impl Shards {
+    /// Part `index` (from 1) of `of`; `None` if there can be no such part.
+    pub fn one(index: u32, of: u32) -> Option<Self> {
+        (1..=of).contains(&index).then(|| Self { of, have: [index].into() })
+    }
+
+    /// Reads `2/4`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (index, of) = text.split_once('/')?;
+        Self::one(index.trim().parse().ok()?, of.trim().parse().ok()?)
+    }
+
+    /// The parts that are not here.
+    pub fn missing(&self) -> Vec<u32> {
+        // A file may claim any number of parts; nobody reads more than a few.
+        (1..=self.of).filter(|index| !self.have.contains(index)).take(1_000).collect()
     }
 }
 
@@ -174,6 +212,9 @@ pub struct Endpoint {
     /// What is known, and only that.
     #[serde(default)]
     pub metrics: BTreeMap<Metric, Measurement>,
+    /// Seconds over which it was measured, where that is not the whole run: one stage of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_s: Option<f64>,
     /// Failures by kind, most frequent first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ErrorCount>,

@@ -4,74 +4,19 @@
 //! generators named after what they decide, so that a degraded run differs from the unchanged one by its effect alone.
 
 mod random;
+pub mod service;
 pub mod write;
 
 use self::random::Random;
+pub use self::service::{SERVICES, Service, ServiceError};
 
 const NANOS_PER_MS: f64 = 1e6;
 const NANOS_PER_S: f64 = 1e9;
-/// Errors come in bursts: this share of ten-second windows has [`BURST`] times the usual rate.
-const BURST_SHARE: f64 = 0.02;
+/// Errors come in bursts: some ten-second windows have [`BURST`] times the usual rate.
 const BURST: f64 = 10.0;
 const BURST_WINDOW_NS: u64 = 10_000_000_000;
-/// How long, and how much at its start, a cold system is slower.
-const WARM_UP_NS: f64 = 10.0 * NANOS_PER_S;
+/// How much slower a cold system is at its start.
 const WARM_UP: f64 = 0.5;
-
-/// One simulated endpoint.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Service {
-    /// HTTP method; empty where there is none.
-    pub method: &'static str,
-    /// Endpoint name.
-    pub name: &'static str,
-    /// Requests per second.
-    pub rate: f64,
-    /// Median latency of the usual path, in ms.
-    pub median_ms: f64,
-    /// Spread of the logarithm of the latency.
-    pub sigma: f64,
-    /// Share of requests on the slow path, which takes three times as long.
-    pub slow_share: f64,
-    /// Share of failed requests over a long run.
-    pub error_rate: f64,
-    /// Bytes of an answer.
-    pub bytes: u64,
-}
-
-/// The services of the pipeline that loadgate replaces, with its rates, medians and means.
-pub const SERVICES: [Service; 3] = [
-    Service {
-        method: "",
-        name: "api_gateway",
-        rate: 50.0,
-        median_ms: 120.0,
-        sigma: 0.6,
-        slow_share: 0.02,
-        error_rate: 0.0033,
-        bytes: 1024,
-    },
-    Service {
-        method: "",
-        name: "rag_service",
-        rate: 25.0,
-        median_ms: 2000.0,
-        sigma: 0.6,
-        slow_share: 0.02,
-        error_rate: 0.0,
-        bytes: 2048,
-    },
-    Service {
-        method: "",
-        name: "mcp_server",
-        rate: 15.0,
-        median_ms: 3000.0,
-        sigma: 0.48,
-        slow_share: 0.02,
-        error_rate: 0.0,
-        bytes: 512,
-    },
-];
 
 /// What was made worse, and by how much: the true effect that a gate should find.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,7 +45,7 @@ impl Degrade {
     pub fn parse(text: &str, services: &[Service]) -> Result<Self, DegradeError> {
         let form = || DegradeError::Form(text.to_owned());
         let (endpoint, changes) = text.rsplit_once(':').ok_or_else(form)?;
-        if !services.iter().any(|service| crate::run::label(Some(service.method), service.name) == endpoint) {
+        if !services.iter().any(|service| service.label() == endpoint) {
             return Err(DegradeError::Endpoint(endpoint.to_owned()));
         }
         let mut found = Self { endpoint: endpoint.to_owned(), latency: 1.0, error: 0.0 };
@@ -125,14 +70,36 @@ pub struct Plan {
     pub seed: u64,
     /// The endpoints.
     pub services: Vec<Service>,
-    /// Length in seconds; ignored where `requests` is given.
-    pub seconds: u32,
-    /// Number of requests.
+    /// Users from the start, as `(until second, users)`; the last entry is the end. Rates are those of the most users.
+    pub load: Vec<(u32, u32)>,
+    /// Number of requests; the load's last level then goes on as long as it takes.
     pub requests: Option<u64>,
     /// Spread of the logarithm of a service's speed from run to run.
     pub noise: f64,
+    /// Seconds until the system is warm.
+    pub warm_up_s: u32,
+    /// Share of time in which errors are ten times as frequent; less frequent otherwise, so that their long-run share stays.
+    pub burst_share: f64,
     /// What to make worse.
     pub degrade: Vec<Degrade>,
+}
+
+impl Plan {
+    /// Length in seconds.
+    pub fn seconds(&self) -> u32 {
+        self.load.last().map_or(0, |(until, _)| *until)
+    }
+
+    /// Most users.
+    pub fn most_users(&self) -> u32 {
+        self.load.iter().map(|(_, users)| *users).max().unwrap_or_default()
+    }
+
+    /// Users at a time.
+    pub fn users(&self, at_ns: u64) -> u32 {
+        let level = self.load.iter().find(|(until, _)| at_ns < u64::from(*until) * 1_000_000_000);
+        level.or(self.load.last()).map_or(0, |(_, users)| *users)
+    }
 }
 
 /// One simulated request.
@@ -149,10 +116,10 @@ pub struct Request {
 }
 
 /// The requests of the plan in order of their start; memory does not grow with their number.
-pub fn requests(plan: &Plan) -> impl Iterator<Item = Request> {
-    let mut streams: Vec<Stream> =
+pub fn requests(plan: &Plan) -> impl Iterator<Item = Request> + '_ {
+    let mut streams: Vec<Stream<'_>> =
         plan.services.iter().enumerate().map(|(index, service)| Stream::new(plan, index, service)).collect();
-    let end_ns = plan.requests.map_or(u64::from(plan.seconds) * 1_000_000_000, |_| u64::MAX);
+    let end_ns = plan.requests.map_or(u64::from(plan.seconds()) * 1_000_000_000, |_| u64::MAX);
     let most = usize::try_from(plan.requests.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     std::iter::from_fn(move || {
         let next = streams.iter_mut().min_by_key(|stream| (stream.at_ns, stream.index))?;
@@ -162,41 +129,43 @@ pub fn requests(plan: &Plan) -> impl Iterator<Item = Request> {
 }
 
 /// The requests of one service.
-struct Stream {
+struct Stream<'p> {
+    plan: &'p Plan,
     index: usize,
-    service: Service,
+    service: &'p Service,
     speed: f64,
     degrade_error: f64,
     at_ns: u64,
     arrivals: Random,
     latencies: Random,
     failures: Random,
-    seed: u64,
 }
 
-impl Stream {
-    fn new(plan: &Plan, index: usize, service: &Service) -> Self {
-        let label = crate::run::label(Some(service.method), service.name);
+impl<'p> Stream<'p> {
+    fn new(plan: &'p Plan, index: usize, service: &'p Service) -> Self {
+        let label = service.label();
         let named = |what: &str| Random::named(plan.seed, &format!("{label}/{what}"));
         let degrades = || plan.degrade.iter().filter(|degrade| degrade.endpoint == label);
         let noise = libm::exp(plan.noise * named("noise").normal());
         let mut stream = Self {
+            plan,
             index,
-            service: service.clone(),
+            service,
             speed: noise * degrades().map(|degrade| degrade.latency).product::<f64>(),
             degrade_error: degrades().map(|degrade| degrade.error).sum(),
             at_ns: 0,
             arrivals: named("arrivals"),
             latencies: named("latencies"),
             failures: named("failures"),
-            seed: plan.seed,
         };
         stream.advance();
         stream
     }
 
     fn advance(&mut self) {
-        let gap_s = -libm::log(self.arrivals.open_unit()) / self.service.rate;
+        let most = f64::from(self.plan.most_users().max(1));
+        let rate = self.service.rate * f64::from(self.plan.users(self.at_ns).max(1)) / most;
+        let gap_s = -libm::log(self.arrivals.open_unit()) / rate;
         // At least a nanosecond, so that time goes on whatever the rate.
         self.at_ns = self.at_ns.saturating_add((gap_s * NANOS_PER_S).max(1.0) as u64);
     }
@@ -205,7 +174,8 @@ impl Stream {
         // Always the same number of draws for a request, so that a change of one figure shifts no other.
         let slow = if self.latencies.unit() < self.service.slow_share { 3.0 } else { 1.0 };
         let usual = self.service.median_ms * libm::exp(self.service.sigma * self.latencies.normal());
-        let cold = 1.0 + WARM_UP * (1.0 - self.at_ns as f64 / WARM_UP_NS).max(0.0);
+        let warm_ns = f64::from(self.plan.warm_up_s) * NANOS_PER_S;
+        let cold = if warm_ns > 0.0 { 1.0 + WARM_UP * (1.0 - self.at_ns as f64 / warm_ns).max(0.0) } else { 1.0 };
         let request = Request {
             service: self.index,
             at_ns: self.at_ns,
@@ -218,15 +188,15 @@ impl Stream {
 
     /// The error rate now. Bursts move errors together and leave their long-run share as it is.
     fn error_rate(&self) -> f64 {
-        let usual = self.service.error_rate;
-        if usual * BURST > 1.0 {
+        let (usual, share) = (self.service.error_rate, self.plan.burst_share);
+        if usual * BURST > 1.0 || share * BURST > 1.0 {
             return usual + self.degrade_error;
         }
         let window = format!("{}/burst/{}", self.service.name, self.at_ns / BURST_WINDOW_NS);
-        let now = if Random::named(self.seed, &window).unit() < BURST_SHARE {
+        let now = if Random::named(self.plan.seed, &window).unit() < share {
             usual * BURST
         } else {
-            usual * (1.0 - BURST_SHARE * BURST) / (1.0 - BURST_SHARE)
+            usual * (1.0 - share * BURST) / (1.0 - share)
         };
         now + self.degrade_error
     }
@@ -238,7 +208,9 @@ mod tests {
 
     fn plan(seed: u64, degrade: &[&str]) -> Plan {
         let degrade = degrade.iter().map(|text| Degrade::parse(text, &SERVICES).unwrap()).collect();
-        Plan { seed, services: SERVICES.to_vec(), seconds: 120, requests: None, noise: 0.03, degrade }
+        let load = vec![(120, 1)];
+        let services = SERVICES.to_vec();
+        Plan { seed, services, load, requests: None, noise: 0.03, warm_up_s: 10, burst_share: 0.02, degrade }
     }
 
     #[test]
@@ -267,6 +239,15 @@ mod tests {
             }
         }
         assert!(slow.iter().filter(|request| request.service == 1 && request.failed).count() > 20);
+    }
+
+    #[test]
+    fn rates_follow_the_users() {
+        let plan = Plan { load: vec![(60, 1), (120, 10)], ..plan(1, &[]) };
+        let (few, many): (Vec<Request>, Vec<Request>) =
+            requests(&plan).partition(|request| request.at_ns < 60_000_000_000);
+        let ratio = many.len() as f64 / few.len() as f64;
+        assert!((8.0..12.0).contains(&ratio), "{ratio}");
     }
 
     #[test]

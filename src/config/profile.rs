@@ -6,6 +6,7 @@ use super::error::{Complaint, ConfigError, choice, shown};
 use super::read::At;
 use super::value::{self, Read};
 use super::wire;
+use crate::run::metric::Metric;
 
 /// The profiles that come with loadgate (SPEC section 8); the config may give them another meaning.
 pub const BUILT_IN: [&str; 2] = ["baseline", "progressive"];
@@ -17,6 +18,53 @@ pub struct Profile {
     pub name: String,
     /// The load.
     pub shape: Shape,
+    /// Time at the start that is not judged.
+    pub warm_up: Duration,
+    /// What ends it early.
+    pub abort_on: Option<Abort>,
+}
+
+impl Profile {
+    /// A profile that comes with loadgate.
+    pub fn built_in(name: &str) -> Option<Self> {
+        let [baseline, progressive] = BUILT_IN;
+        let seconds = Duration::from_secs;
+        let stage = |users, ramp, hold| Stage { users, ramp: seconds(ramp), hold: seconds(hold) };
+        let (shape, warm_up) = if name == baseline {
+            (Shape::Constant { users: 1, spawn_rate: None, duration: seconds(120) }, 15)
+        } else if name == progressive {
+            (Shape::Stages(vec![stage(10, 10, 170), stage(50, 60, 240), stage(100, 60, 360)]), 0)
+        } else {
+            return None;
+        };
+        Some(Self { name: name.to_owned(), shape, warm_up: seconds(warm_up), abort_on: None })
+    }
+}
+
+/// What ends a run early: a metric over a limit, for a while.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Abort {
+    /// Error rate or a latency.
+    pub metric: Metric,
+    /// More than this, in the metric's unit.
+    pub over: f64,
+    /// Over this time.
+    pub length: Duration,
+}
+
+/// `error_rate > 50% for 30s`
+fn abort(text: &str) -> Read<Abort> {
+    let wrong = || {
+        let message = format!("expected a condition such as `error_rate > 50% for 30s`, found {}", shown(text));
+        Complaint::new(message, "error_rate or a latency, `>`, a value, `for` and a length of time")
+    };
+    let (metric, rest) = text.split_once('>').ok_or_else(wrong)?;
+    let (over, length) = rest.split_once(" for ").ok_or_else(wrong)?;
+    let metric = value::metric(metric.trim())?;
+    if metric != Metric::ErrorRate && metric != Metric::LatencyMean && metric.quantile().is_none() {
+        return Err(wrong());
+    }
+    Ok(Abort { over: value::budget(over, &metric)?, length: value::duration(length.trim())?, metric })
 }
 
 /// How the load runs.
@@ -71,7 +119,9 @@ pub(super) fn profiles(entries: Option<wire::Entries<wire::Profile>>, file: &str
                 return Err(Complaint::new(message, hint).about(at.text(), profile.place, file));
             }
         };
-        profiles.push(Profile { name, shape });
+        let warm_up = at.key("warm_up").maybe(profile.value.warm_up.as_ref(), value::duration)?.unwrap_or_default();
+        let abort_on = at.key("abort_on").maybe(profile.value.abort_on.as_ref(), abort)?;
+        profiles.push(Profile { name, shape, warm_up, abort_on });
     }
     Ok(profiles)
 }

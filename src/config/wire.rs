@@ -197,6 +197,12 @@ pub(super) struct Profile {
     pub(super) duration: Option<Text>,
     /// One level of load after the other; each is judged by itself.
     pub(super) stages: Option<Vec<Stage>>,
+    /// Time at the start that is not judged. Default: none.
+    #[schemars(with = "Option<kind::Length>")]
+    pub(super) warm_up: Option<Text>,
+    /// Ends the run early, as cut short: `error_rate > 50% for 30s`.
+    #[schemars(with = "Option<kind::Words>")]
+    pub(super) abort_on: Option<Text>,
 }
 
 /// One level of load.

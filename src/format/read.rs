@@ -229,9 +229,11 @@ fn beginning(head: &Head) -> String {
 
 /// Parses the files of one run, the best main file first.
 fn read_group(members: &[Member<'_>]) -> Result<Run, ReadError> {
-    let mut order: Vec<&Member<'_>> = members.iter().collect();
+    let account = |member: &&Member<'_>| matches!(member.format.part, Part::Account { .. });
+    let told = members.iter().any(|member| account(&member));
+    let mut order: Vec<&Member<'_>> = members.iter().filter(|member| !told || account(member)).collect();
     order.sort_by_key(|member| match member.format.part {
-        Part::Whole => (0, 0),
+        Part::Whole | Part::Account { .. } => (0, 0),
         Part::Main { rank, .. } => (1, rank),
         Part::Companion { rank, .. } => (2, rank),
     });

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::histogram::Histogram;
 use super::metric::{Measurement, Metric, PERCENTILES, Source};
 use super::timeline::Timeline;
-use super::{Endpoint, ErrorCount, Load, Notice, Run};
+use super::{Endpoint, ErrorCount, Load, Notice, Run, Shards};
 
 /// Distinct endpoints kept by name; requests of further ones are counted together under [`OTHERS`].
 pub const MAX_ENDPOINTS: usize = 10_000;
@@ -21,6 +21,8 @@ pub const OTHERS: &str = "(other endpoints)";
 pub const MAX_NAME: usize = 1_000;
 /// Longest error text kept, in characters.
 const MAX_ERROR: usize = 300;
+/// Facts kept about the machines under load.
+const MAX_FACTS: usize = 50;
 /// Kinds of error kept per endpoint.
 const MAX_ERRORS: usize = 50;
 /// More than this share of unreadable rows is an error, not a notice.
@@ -38,6 +40,7 @@ pub struct Recorder {
     ended_ms: Option<f64>,
     duration_s: Option<f64>,
     complete: Option<bool>,
+    shards: Option<Shards>,
     index: HashMap<(Option<String>, String), usize>,
     drafts: Vec<Draft>,
     total: Option<Draft>,
@@ -62,6 +65,7 @@ pub struct Draft {
     errors: HashMap<String, u64>,
     samples: Option<Samples>,
     apart: Option<Samples>,
+    window_s: Option<f64>,
 }
 
 /// Single requests of one endpoint, added up. Formats with their own fast loop fill one of these and hand it over.
@@ -156,6 +160,17 @@ impl Draft {
             failures: endpoint.failures,
             latency,
         });
+        if let Some(seconds) = endpoint.window_s {
+            self.window_s(seconds);
+        }
+    }
+
+    /// It was measured over `seconds` of the run only; the longest of several counts.
+    pub fn window_s(&mut self, seconds: f64) -> &mut Self {
+        if seconds.is_finite() && seconds > 0.0 {
+            self.window_s = Some(self.window_s.unwrap_or(0.0).max(seconds));
+        }
+        self
     }
 
     /// Single requests, to add to those already there.
@@ -229,9 +244,22 @@ impl Recorder {
         self.load.profile = Some(name.to_owned());
     }
 
-    /// Whether the run reached its planned end.
+    /// Whether the run reached its planned end; of several files that tell, all have to say so.
     pub fn complete(&mut self, complete: bool) {
-        self.complete = Some(complete);
+        self.complete = Some(self.complete.unwrap_or(true) && complete);
+    }
+
+    /// This is one part of a run that was made in parts.
+    pub fn shard(&mut self, shard: Shards) {
+        self.shards = Some(shard);
+    }
+
+    /// A fact about the machines under load.
+    pub fn environment(&mut self, key: &str, value: &str) {
+        if self.environment.len() < MAX_FACTS {
+            let cut = |text: &str| text.chars().take(MAX_ERROR).collect::<String>();
+            self.environment.insert(cut(key), cut(value));
+        }
     }
 
     /// Something happened between these instants (ms since the epoch); the run spans all of them.
@@ -242,10 +270,10 @@ impl Recorder {
         }
     }
 
-    /// The duration as the tool states it; wins over [`Recorder::spans`].
+    /// The duration as the tool states it; wins over [`Recorder::spans`], and the longest of several counts.
     pub fn duration_s(&mut self, seconds: f64) {
         if seconds.is_finite() && seconds > 0.0 {
-            self.duration_s = Some(seconds);
+            self.duration_s = Some(self.duration_s.unwrap_or(0.0).max(seconds));
         }
     }
 
@@ -321,6 +349,7 @@ impl Recorder {
         self.environment = run.environment;
         self.load = run.load;
         self.complete = run.complete;
+        self.shards = run.shards;
         self.timeline = run.timeline.unwrap_or_default();
         self.notices.extend(run.notices);
         if let Some(seconds) = run.duration_s {
@@ -397,6 +426,7 @@ impl Recorder {
             started_at,
             duration_s,
             complete: self.complete,
+            shards: self.shards,
             load: self.load,
             environment: self.environment,
             endpoints,
@@ -471,7 +501,7 @@ impl Draft {
     }
 
     fn finish(self, duration_s: Option<f64>, step: Option<f64>) -> Endpoint {
-        let Self { method, name, mut requests, mut failures, mut metrics, errors, samples, apart } = self;
+        let Self { method, name, mut requests, mut failures, mut metrics, errors, samples, apart, window_s } = self;
         let samples = match (samples, apart) {
             (Some(mut samples), Some(apart)) => {
                 samples.merge(&apart);
@@ -509,11 +539,15 @@ impl Draft {
         {
             fill(Metric::ErrorRate, Some(failed as f64 / all as f64), Some(0.0));
         }
-        fill(Metric::Throughput, requests.zip(duration_s).map(|(all, seconds)| all as f64 / seconds), Some(0.0));
+        fill(
+            Metric::Throughput,
+            requests.zip(window_s.or(duration_s)).map(|(all, seconds)| all as f64 / seconds),
+            Some(0.0),
+        );
         let mut errors: Vec<ErrorCount> =
             errors.into_iter().map(|(message, count)| ErrorCount { message, count }).collect();
         errors.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.message.cmp(&b.message)));
-        Endpoint { method, name, requests, failures, metrics, errors, histogram }
+        Endpoint { method, name, requests, failures, metrics, window_s, errors, histogram }
     }
 }
 
@@ -544,7 +578,8 @@ pub(super) fn add_endpoints(parts: &[&Endpoint], duration_s: Option<f64>) -> End
         return (*only).clone();
     }
     let mut draft = Draft::default();
-    if let Some(first) = parts.first() {
+    // Two ways to write one label; whichever it is, it does not depend on the order.
+    if let Some(first) = parts.iter().min_by_key(|part| (&part.method, &part.name)) {
         draft.method.clone_from(&first.method);
         draft.name.clone_from(&first.name);
     }
@@ -552,8 +587,11 @@ pub(super) fn add_endpoints(parts: &[&Endpoint], duration_s: Option<f64>) -> End
     let sum = |of: fn(&Endpoint) -> Option<u64>| parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(of(part)?));
     draft.requests = sum(|part| part.requests);
     draft.failures = sum(|part| part.failures);
+    draft.window_s = parts.iter().filter_map(|part| part.window_s).reduce(f64::max);
+    // Each part keeps a few kinds; a further limit here would make the sum depend on the order.
     for error in parts.iter().flat_map(|part| &part.errors) {
-        draft.error(&error.message, error.count);
+        let count = draft.errors.entry(error.message.clone()).or_default();
+        *count = count.saturating_add(error.count);
     }
     if parts.iter().all(|part| part.histogram.is_some()) {
         for histogram in parts.iter().filter_map(|part| part.histogram.as_ref()) {

@@ -116,6 +116,23 @@ impl Timeline {
         }
     }
 
+    /// Many requests at an instant (ms since the epoch), with latencies in ns and how often each.
+    pub fn add_many(&mut self, at_ms: i64, requests: u64, failures: u64, latencies: impl Iterator<Item = (u64, u64)>) {
+        let mut many = Slice { requests, failures: Some(failures), ..Slice::default() };
+        for (nanos, times) in latencies {
+            let bin = bin_of(nanos);
+            if bin >= many.bins.len() {
+                many.bins.resize(bin + 1, 0);
+            }
+            if let Some(slot) = many.bins.get_mut(bin) {
+                *slot = slot.saturating_add(u32::try_from(times).unwrap_or(u32::MAX));
+            }
+        }
+        if let Some(slice) = self.slice_at(at_ms) {
+            slice.absorb(&many, f64::max);
+        }
+    }
+
     /// Many requests at an instant (ms since the epoch), of which only counts are known.
     pub fn count(&mut self, at_ms: i64, requests: u64, failures: Option<u64>) {
         if let Some(slice) = self.slice_at(at_ms) {

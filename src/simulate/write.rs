@@ -6,12 +6,11 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use super::{Request, Service};
-use crate::run::label;
 
 const NANOS_PER_MS: f64 = 1e6;
 const LEVELS: [f64; 11] = [0.5, 0.66, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999, 1.0];
 const PERCENTILES: &str = "50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%";
-const ERROR: &str = "HTTPError('500 Server Error')";
+pub(crate) const ERROR: &str = "HTTPError('500 Server Error')";
 
 /// Figures as Locust keeps them: exact but for response times, which it rounds to two digits.
 #[derive(Debug, Clone, Default)]
@@ -101,11 +100,12 @@ impl<W: Write> Locust<W> {
         Ok(Self { history, services, all: Figures::default(), users, start, second: 0, before: (0, 0) })
     }
 
-    /// Takes the next request.
-    pub fn add(&mut self, request: &Request) -> io::Result<()> {
+    /// Takes the next request, at which there are so many users.
+    pub fn add(&mut self, request: &Request, users: u32) -> io::Result<()> {
         while self.second < request.at_ns / 1_000_000_000 {
             self.tick()?;
         }
+        self.users = users;
         if let Some((service, figures)) = self.services.get_mut(request.service) {
             figures.add(request, service.bytes);
             self.all.add(request, service.bytes);
@@ -140,7 +140,7 @@ impl<W: Write> Locust<W> {
              Max Response Time,Average Content Size,Requests/s,Failures/s,{PERCENTILES}"
         )?;
         writeln!(failures, "Method,Name,Error,Occurrences")?;
-        let rows = self.services.iter().map(|(service, figures)| (service.method, service.name, figures));
+        let rows = self.services.iter().map(|(service, figures)| (&*service.method, &*service.name, figures));
         for (method, name, figures) in rows.chain([("", "Aggregated", &self.all)]).filter(|row| row.2.requests > 0) {
             let (requests, failed) = (figures.requests, figures.failures);
             writeln!(
@@ -173,7 +173,7 @@ pub fn jtl(out: &mut impl Write, request: &Request, service: &Service, start: Ti
         out,
         "{at},{},{},{code},{message},simulated 1-1,{},{},{users},{users}",
         request.latency_ns / 1_000_000,
-        label(Some(service.method), service.name),
+        service.label(),
         !request.failed,
         service.bytes
     )
@@ -187,7 +187,7 @@ pub fn k6(out: &mut impl Write, request: &Request, service: &Service, start: Tim
     let tags = format!(
         r#"{{"expected_response":"{}","method":"{}","name":"{}","status":"{status}"}}"#,
         !request.failed,
-        if service.method.is_empty() { "GET" } else { service.method },
+        if service.method.is_empty() { "GET" } else { &service.method },
         service.name
     );
     let latency = request.latency_ns as f64 / NANOS_PER_MS;

@@ -20,6 +20,7 @@ mod github;
 mod hostile;
 mod house;
 mod jmeter;
+mod merge;
 mod pages;
 mod reports;
 mod schema;

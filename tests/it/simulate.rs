@@ -3,21 +3,23 @@
 use std::fs;
 use std::path::Path;
 
-use loadgate::cli::Simulate;
-use loadgate::commands::simulate::simulate;
+use clap::Parser as _;
+use loadgate::cli::{Cli, Command};
+use loadgate::commands;
+use loadgate::config::Config;
+
+/// `loadgate simulate` with these further arguments; what it says.
+fn simulate(seed: u64, out: &Path, more: &[&str]) -> String {
+    let seed = seed.to_string();
+    let words = ["loadgate", "simulate", "--seed", &seed, "-o", out.to_str().unwrap()];
+    let cli = Cli::try_parse_from(words.into_iter().chain(more.iter().copied())).unwrap();
+    let Command::Simulate(arguments) = cli.command else { panic!("simulate") };
+    commands::simulate::simulate(&arguments, &Config::default()).unwrap().stdout
+}
 
 fn write(seed: u64, out: &Path) -> String {
-    let arguments = Simulate {
-        seed,
-        out: out.to_owned(),
-        seconds: 60,
-        users: 10,
-        requests: None,
-        degrade: vec!["api_gateway:latency*1.3,error+1pp".to_owned()],
-        k6: true,
-        jtl: true,
-    };
-    simulate(&arguments).unwrap().stdout
+    let more = ["--seconds", "60", "--users", "10", "--degrade", "api_gateway:latency*1.3,error+1pp", "--k6", "--jtl"];
+    simulate(seed, out, &more)
 }
 
 #[test]
@@ -48,4 +50,20 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
     for line in fs::read_to_string(a.join("simulated.k6.json")).unwrap().lines() {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
     }
+}
+
+#[test]
+fn services_profiles_and_sizes_are_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    let service = "POST /checkout:rate=20,median=120ms,errors=5%";
+    simulate(1, out, &["--service", service, "--profile", "progressive", "--scale", "0.1"]);
+    let stats = fs::read_to_string(out.join("simulated_stats.csv")).unwrap();
+    assert!(stats.lines().nth(1).unwrap().starts_with("POST,/checkout,"), "{stats}");
+    let history = fs::read_to_string(out.join("simulated_stats_history.csv")).unwrap();
+    let users: Vec<&str> = history.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
+    assert_eq!((users[0], users[89], users.len()), ("10", "100", 90));
+    simulate(1, out, &["--bytes", "300kB", "--jtl"]);
+    let size = fs::metadata(out.join("simulated.jtl")).unwrap().len();
+    assert!((300_000..301_000).contains(&size), "{size}");
 }
