@@ -85,7 +85,7 @@ class Scene:
         self.command(["git", "init", "--quiet", "--initial-branch", "main"])
         self.command(["git", "remote", "add", "origin", "https://github.com/octo/shop"])
         files = {path: (self.repository / path).read_text() for path in [BASELINE, ".github/load-test/loadgate.yml"]}
-        seed = {
+        self.seed = {
             "files": {"main": files},
             "commits": {BASE: "main", HEAD: "main"},
             "pulls": [
@@ -103,10 +103,16 @@ class Scene:
             ],
             **seed,
         }
+        self.fake = None
+
+    def start(self):
+        """The GitHub, once there is a commit: the one that act names as the default branch's tip is on its main branch."""
+        tip = subprocess.run(["git", "rev-parse", "HEAD"], cwd=self.repository, check=True, capture_output=True, text=True)
+        self.seed["commits"][tip.stdout.strip()] = "main"
         seed_file = self.folder / "seed.json"
-        seed_file.write_text(json.dumps(seed))
+        seed_file.write_text(json.dumps(self.seed))
         self.fake = subprocess.Popen(
-            [options.target / "examples/fake-github", "0", seed_file], stdout=subprocess.PIPE, text=True
+            [self.options.target / "examples/fake-github", "0", seed_file], stdout=subprocess.PIPE, text=True
         )
         self.url = self.fake.stdout.readline().split()[-1]
 
@@ -144,13 +150,15 @@ class Scene:
         self.command(
             ["git", "-c", "user.name=ann", "-c", "user.email=ann@example.com", "commit", "--quiet", "--allow-empty", "-m", "results"]
         )
+        if self.fake is None:
+            self.start()
         event_file = self.folder / "event.json"
         event_file.write_text(json.dumps(payload))
         log = self.folder / f"act-{self.runs}.log"
         command = [
             "act", event, "--job", job, "--workflows", workflow, "--eventpath", event_file, "--secret", "GITHUB_TOKEN=tok",
             "--env", f"GITHUB_API_URL={self.url}", "--env", f"GITHUB_RUN_ID={1000 + self.runs}",
-            "--env", f"GITHUB_RUN_NUMBER={self.runs}", "--env", f"GITHUB_SHA={BASE}",
+            "--env", f"GITHUB_RUN_NUMBER={self.runs}",
             "--platform", "ubuntu-24.04=docker.io/library/debian:bookworm-slim", "--pull=false", "--action-offline-mode",
             "--network", "host", "--container-daemon-socket", "-",
             "--container-options", "--ulimit nofile=1024:4096 --ulimit nproc=4096:8192",
@@ -175,8 +183,9 @@ class Scene:
         return self
 
     def __exit__(self, *_):
-        self.fake.kill()
-        self.fake.wait()
+        if self.fake is not None:
+            self.fake.kill()
+            self.fake.wait()
 
 
 def own_pull_request(options):
