@@ -13,7 +13,8 @@ socket=$CONTAINERS/podman.sock
 rm -f "$socket"
 without_cgroups podman system service --time=0 "unix://$socket" >"$CONTAINERS/podman.log" 2>&1 &
 podman=$!
-trap 'kill "$podman"' EXIT
+# The function's shell and what it started.
+trap 'kill $(pgrep -P "$podman") "$podman"' EXIT
 for _ in $(seq 100); do [[ -S $socket ]] && break; sleep 0.1; done
 
 DOCKER_HOST=unix://$socket python3 .ci/act/run.py \
