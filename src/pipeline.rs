@@ -61,10 +61,11 @@ struct Measured<'a> {
 fn measure<'a>(settings: &Settings<'_>, suite: &'a Suite, reference: Reference) -> anyhow::Result<Measured<'a>> {
     let config = &suite.config;
     let results = results(&settings.root, &config.results, &settings.format_of, &settings.config.names, config.combine);
-    let mut results = match settings.config.suites.is_empty() {
-        true => results?,
-        // Which of them, where the config names several.
-        false => results.with_context(|| format!("suite `{}`", plain(&config.name)))?,
+    // Which of them, where the config names some.
+    let mut results = if settings.config.suites.is_empty() {
+        results?
+    } else {
+        results.with_context(|| format!("suite `{}`", plain(&config.name)))?
     };
     for run in &mut results.runs {
         config.name.clone_into(&mut run.suite);

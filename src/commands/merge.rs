@@ -20,7 +20,9 @@ pub fn run(arguments: &Merge, world: &World<'_>) -> anyhow::Result<Done> {
     let root = settings::root(world.common);
     let artifacts = discover(&root, &arguments.files)?;
     let mut runs = read(&artifacts, &settings::format_of(world.common)?)?.runs;
-    runs.iter_mut().for_each(|run| keep_origin(run, &root));
+    for run in &mut runs {
+        keep_origin(run, &root);
+    }
     let mut merged = merge(&runs, arguments.expect)?;
     if let Some(suite) = &world.common.suite {
         suite.clone_into(&mut merged.suite);

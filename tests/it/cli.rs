@@ -350,7 +350,6 @@ fn the_artifact_zip_of_a_workflow_run_is_read_as_it_is() {
 
 #[test]
 fn bombs_are_refused() {
-    use std::io::Write as _;
     const HEADER: &str = "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,Max Response Time,Average Content Size,Requests/s,Failures/s\n";
     let workspace = Workspace::new();
     // Few rows, each of a megabyte: what costs time here is inflating.

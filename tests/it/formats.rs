@@ -330,11 +330,14 @@ fn public_files_give_their_figures() {
     }
 }
 
+/// File, requests, failures, one more figure.
+type Figures<'a> = (&'a str, u64, Option<u64>, Option<(Metric, f64)>);
+
 /// Files of others that may not be copied: the figures of all requests together.
 #[test]
 fn public_files_of_the_collection_give_their_figures() {
     let Some(folder) = shared() else { return println!("skipped: no ../shared/samples") };
-    let table: [(&str, u64, Option<u64>, Option<(Metric, f64)>); 14] = [
+    let table: [Figures<'_>; 14] = [
         ("artillery/public/report-v1-no-responses.json", 1, Some(1), None),
         ("artillery/public/report-v2.json", 4_770, Some(0), Some((Metric::LatencyP95, 141.2))),
         (

@@ -228,6 +228,12 @@ fn broken_events_are_read_as_far_as_they_go() {
     }
 }
 
+/// A config that uses much of the language.
+const CONFIG: &str = "version: 1\nsuites:\n  api: { results: [\"load-results/*.csv\"], baseline: base.json }\n\
+        endpoints: { ignore: [\"GET /healthz\"], rename: [{ match: \"/[0-9]+\", to: \"/{id}\" }], missing: fail }\n\
+        rules:\n  - { metric: latency_p95, limit: 10%, critical: 50%, floor: 5ms }\n  - { endpoint: \"api*\", metric: error_rate, max: 5% }\n\
+        accepted:\n  - { endpoint: api_gateway, metric: error_rate, up_to: 1pp, reason: x, until: 2027-01-01 }\ntemplates: templates\n";
+
 /// What the workspace of [`workspaces_with_something_broken_end_in_a_reason_or_a_verdict`] holds, and is broken in turn.
 fn healthy() -> Vec<(&'static str, Vec<u8>)> {
     let seed = |name: &str| fs::read(root().join("seed").join(name)).unwrap();
@@ -240,10 +246,6 @@ fn healthy() -> Vec<(&'static str, Vec<u8>)> {
         }
         store::to_text(&baseline)
     };
-    const CONFIG: &str = "version: 1\nsuites:\n  api: { results: [\"load-results/*.csv\"], baseline: base.json }\n\
-        endpoints: { ignore: [\"GET /healthz\"], rename: [{ match: \"/[0-9]+\", to: \"/{id}\" }], missing: fail }\n\
-        rules:\n  - { metric: latency_p95, limit: 10%, critical: 50%, floor: 5ms }\n  - { endpoint: \"api*\", metric: error_rate, max: 5% }\n\
-        accepted:\n  - { endpoint: api_gateway, metric: error_rate, up_to: 1pp, reason: x, until: 2027-01-01 }\ntemplates: templates\n";
     vec![
         ("loadgate.yml", CONFIG.into()),
         ("base.json", baseline.into_bytes()),

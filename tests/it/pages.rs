@@ -1,6 +1,7 @@
 //! The pages for a browser, without one: sizes, figures, foreign names, and the commands around the history.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use jiff::{Timestamp, ToSpan as _};
 use loadgate::baseline::{Baseline, Origin};
@@ -33,7 +34,7 @@ fn run(names: &[String], seed: u64, slower: f64) -> Run {
             let spread = (state >> 33) as f64 / f64::from(u32::MAX >> 1);
             let factor = if place.is_multiple_of(5) { slower } else { 1.0 };
             let nanos = ((20.0 + place as f64) * (1.2 * spread).exp() * factor * 1e6) as u64;
-            let ok = !(at * 7 + place as i64).unsigned_abs().is_multiple_of(150);
+            let ok = !(at.unsigned_abs() * 7 + place as u64).is_multiple_of(150);
             recorder.timeline().add(start_ms + at * 2_000, Some(nanos), Some(ok));
             recorder.timeline().users(start_ms + at * 2_000, (1 + at / 30) as f64);
             let draft = recorder.endpoint(Some("GET"), name);
@@ -126,7 +127,10 @@ fn foreign_names_stay_text() {
     let suite = site::Suite { name: "<i>\"'".to_owned(), history };
     let frame = site::Frame { now: now(), repository: Some("https://github.com/a/b\"><script>".to_owned()) };
     let files = site::build(&[suite], &frame, &Templates::shipped()).unwrap();
-    let pages = files.iter().filter(|file| file.path.ends_with(".html")).map(|file| file.text.clone());
+    let pages = files
+        .iter()
+        .filter(|file| Path::new(&file.path).extension().is_some_and(|ending| ending == "html"))
+        .map(|file| file.text.clone());
     let mut seen = 0;
     for page in pages.chain([html(&report)]) {
         seen += 1;
