@@ -3,14 +3,18 @@
 //! One file per tool or format below this one, one line in the registry. A format *translates*; arithmetic is in
 //! [`crate::run::recorder`]. Adding one is described in docs/ARCHITECTURE.md.
 
+pub mod blocks;
 pub mod read;
 
 mod console;
 mod k6;
+mod plain;
 mod rows;
 mod xml;
 
 use std::io::BufRead;
+
+use self::blocks::Blocks;
 
 use crate::artifact::Head;
 use crate::run::recorder::Recorder;
@@ -124,7 +128,9 @@ pub struct Source<'a> {
     /// The artifact's name as the user knows it.
     pub name: &'a str,
     /// Its content from the beginning.
-    pub reader: &'a mut dyn BufRead,
+    pub reader: &'a mut (dyn BufRead + Send),
+    /// How to read it if it is of a kind that grows large; `None`: record by record, which gives the same run.
+    pub blocks: Option<Blocks>,
 }
 
 impl Source<'_> {

@@ -8,6 +8,7 @@ pub mod display;
 pub mod histogram;
 pub mod metric;
 pub mod recorder;
+pub mod tally;
 pub mod timeline;
 
 use std::collections::BTreeMap;

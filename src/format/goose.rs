@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::hey::Window;
+use super::plain::Span;
 use super::locust_json::nearest_rank;
 use super::rows::{Rows, nanos, next_line};
 use super::vegeta::millis;
@@ -219,7 +219,7 @@ struct Hit<'a> {
     update: bool,
 }
 
-fn add(hit: &Hit<'_>, window: &mut Window, recorder: &mut Recorder) {
+fn add(hit: &Hit<'_>, span: &mut Span, recorder: &mut Recorder) {
     let samples = recorder.endpoint(hit.method, hit.name).samples();
     if hit.update {
         // The same request again, with another opinion on whether it was fine.
@@ -227,7 +227,8 @@ fn add(hit: &Hit<'_>, window: &mut Window, recorder: &mut Recorder) {
             samples.failures.map(|failures| if hit.success { failures.saturating_sub(1) } else { failures + 1 });
         return;
     }
-    window.add(hit.elapsed_ms / 1e3, hit.ms / 1e3);
+    let start = hit.elapsed_ms / 1e3;
+    span.add(start, start + hit.ms / 1e3);
     samples.add(Some(nanos(hit.ms, 1e6)), Some(hit.success));
     if !hit.success {
         let text = if hit.code == 0 { "no response".to_owned() } else { format!("HTTP {}", hit.code) };
@@ -243,7 +244,7 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
     let (fine, omission) = (rows.find("response_time_us"), rows.find("coordinated_omission_elapsed"));
     recorder.tool("Goose");
     recorder.sample_step(if fine.is_some() { 0.001 } else { 1.0 });
-    let mut window = Window::default();
+    let mut span = Span::default();
     rows.each(recorder, |row, recorder| {
         if let Some(at) = omission
             && row.number(at, "milliseconds")? > 0.0
@@ -265,10 +266,10 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
             success: flag(success)?,
             update: flag(update)?,
         };
-        add(&hit, &mut window, recorder);
+        add(&hit, &mut span, recorder);
         Ok(())
     })?;
-    window.finish(recorder);
+    span.finish(recorder);
     Ok(())
 }
 
@@ -296,7 +297,7 @@ struct Raw {
 
 fn parse_json_log(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
     recorder.tool("Goose");
-    let mut window = Window::default();
+    let mut span = Span::default();
     let mut line = Vec::new();
     let mut at = 0;
     let mut step = 0.001;
@@ -318,13 +319,13 @@ fn parse_json_log(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<()
                     success: row.success,
                     update: row.update,
                 };
-                add(&hit, &mut window, recorder);
+                add(&hit, &mut span, recorder);
                 recorder.good_row();
             }
             Err(error) => recorder.bad_row(at, format!("not a request of Goose: {error}")),
         }
     }
     recorder.sample_step(step);
-    window.finish(recorder);
+    span.finish(recorder);
     Ok(())
 }

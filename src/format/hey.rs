@@ -4,12 +4,14 @@
 //! `50%%`; requests per second counts errors too; the CSV leaves out requests that got no answer.
 
 use super::console::{self, Block, Reports, count, duration, level, number, report, without_queries};
-use super::rows::{Rows, nanos};
+use super::plain::{Span, Split, decimal, whole};
+use super::rows::{PlainRow, Rows, nanos};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
 use crate::run::Notice;
 use crate::run::metric::Metric;
 use crate::run::recorder::{Draft, Recorder};
+use crate::run::tally::Tally;
 
 pub(super) static TEXT: Format = Format {
     id: "hey",
@@ -151,40 +153,82 @@ impl Outcome {
 
 fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
     let stem = source.stem().to_owned();
-    let rows = Rows::with_header(source, b',')?;
-    let time = rows.need("response-time")?;
-    let (status, offset) = (rows.find("status-code"), rows.find("offset"));
+    let rows = Rows::in_blocks(source, b',', true)?;
+    let columns = Columns { time: rows.need("response-time")?, status: rows.find("status-code"), start: rows.find("offset") };
     recorder.tool("hey");
     recorder.sample_step(0.1);
-    let mut window = Window::default();
-    rows.each(recorder, |row, recorder| {
-        let seconds = row.number(time, "seconds")?;
-        let good = status.map(|at| row.whole(at, "a status code").map(|code| code < 400)).transpose()?;
-        if let Some(at) = offset {
-            window.add(row.number(at, "seconds")?, seconds);
-        }
-        recorder.endpoint(None, &stem).samples().add(Some(nanos(seconds, 1e9)), good);
-        Ok(())
-    })?;
-    window.finish(recorder);
+    requests(rows, columns, &stem, recorder)?;
     let message = "hey's CSV has no rows for requests that got no answer: failures may be missing";
     recorder.notice(Notice::new("unanswered_left_out", message));
     Ok(())
 }
 
-/// From the first start to the last end of requests whose start is known in seconds since the run began.
-#[derive(Default)]
-pub(super) struct Window(Option<(f64, f64)>);
+/// Where hey and oha have what in their CSV. Times are in seconds, starts since the run began.
+#[derive(Clone, Copy)]
+pub(super) struct Columns {
+    pub(super) time: usize,
+    pub(super) status: Option<usize>,
+    pub(super) start: Option<usize>,
+}
 
-impl Window {
-    pub(super) fn add(&mut self, start: f64, seconds: f64) {
-        let (first, last) = self.0.unwrap_or((start, start));
-        self.0 = Some((first.min(start), last.max(start + seconds)));
+/// The rows of hey and oha.
+pub(super) fn requests(
+    rows: Rows<'_>,
+    columns: Columns,
+    stem: &str,
+    recorder: &mut Recorder,
+) -> Result<(), ParseError> {
+    let mut plain = PlainRequests { columns, stem: stem.to_owned(), span: Span::default() };
+    let mut span = Span::default();
+    rows.each_or(&mut plain, recorder, |row, recorder| {
+        let seconds = row.number(columns.time, "seconds")?;
+        let good = columns.status.map(|at| row.whole(at, "a status code").map(|code| code < 400)).transpose()?;
+        if let Some(at) = columns.start {
+            let start = row.number(at, "seconds")?;
+            span.add(start, start + seconds);
+        }
+        recorder.endpoint(None, stem).samples().add(Some(nanos(seconds, 1e9)), good);
+        Ok(())
+    })?;
+    span.join(plain.span);
+    span.finish(recorder);
+    Ok(())
+}
+
+#[derive(Clone)]
+struct PlainRequests {
+    columns: Columns,
+    stem: String,
+    span: Span,
+}
+
+impl PlainRow for PlainRequests {
+    fn last(&self) -> usize {
+        let Columns { time, status, start } = self.columns;
+        time.max(status.unwrap_or(0)).max(start.unwrap_or(0))
     }
 
-    pub(super) fn finish(&self, recorder: &mut Recorder) {
-        if let Some((first, last)) = self.0 {
-            recorder.duration_s(last - first);
+    #[inline]
+    fn take(&mut self, cells: &Split<'_>, tally: &mut Tally) -> Option<()> {
+        let nanos = decimal(cells.get(self.columns.time)?, 9)?;
+        let good = match self.columns.status {
+            Some(at) => Some(whole(cells.get(at)?)? < 400),
+            None => None,
+        };
+        let start = match self.columns.start {
+            Some(at) => Some(decimal(cells.get(at)?, 9)?),
+            None => None,
+        };
+        let samples = tally.samples(self.stem.as_bytes(), |stem| Some((None, str::from_utf8(stem).ok()?)))?;
+        samples.add(Some(nanos), good);
+        if let Some(start) = start {
+            let start = start as f64 / 1e9;
+            self.span.add(start, start + nanos as f64 / 1e9);
         }
+        Some(())
+    }
+
+    fn join(&mut self, other: Self) {
+        self.span.join(other.span);
     }
 }

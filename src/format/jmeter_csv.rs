@@ -10,10 +10,12 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 
-use super::rows::{Row, Rows, nanos, shown};
+use super::plain::{Span, Split, whole};
+use super::rows::{PlainRow, Row, Rows, nanos, shown};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::run::Notice;
 use crate::run::recorder::{Draft, Recorder};
+use crate::run::tally::Tally;
 
 pub(super) static CSV: Format = Format {
     id: "jmeter-csv",
@@ -187,21 +189,110 @@ impl Layout {
 }
 
 fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
-    let layout = Layout::of(&String::from_utf8_lossy(source.reader.fill_buf()?)).ok_or_else(|| {
+    let head = String::from_utf8_lossy(source.reader.fill_buf()?).into_owned();
+    let layout = Layout::of(&head).ok_or_else(|| {
         ParseError::new("expected columns `elapsed` and `label`, or rows in the order that JMeter writes").at_line(1)
     })?;
     recorder.tool("JMeter");
     recorder.sample_step(1.0);
     let mut clock = Clock::default();
-    let rows = if layout.header {
-        Rows::with_header(source, layout.delimiter)?
-    } else {
-        Rows::without_header(source, layout.delimiter)
-    };
-    rows.each(recorder, |row, recorder| layout.record(row, &mut clock, recorder))?;
+    let mut plain = PlainSamples::of(&layout, &head);
+    if plain.is_none() {
+        source.blocks = None;
+    }
+    let rows = Rows::in_blocks(source, layout.delimiter, layout.header)?;
+    match &mut plain {
+        Some(plain) => {
+            clock.kind = plain.time.map(|_| Kind::Instant);
+            rows.each_or(plain, recorder, |row, recorder| layout.record(row, &mut clock, recorder))?;
+            plain.finish(&mut clock, recorder);
+        }
+        None => rows.each(recorder, |row, recorder| layout.record(row, &mut clock, recorder))?,
+    }
     clock.finish(recorder);
     finish(recorder);
     Ok(())
+}
+
+/// Rows of requests that went well, with a time stamp in ms since the epoch if there is one.
+#[derive(Clone)]
+struct PlainSamples {
+    elapsed: usize,
+    label: usize,
+    success: usize,
+    time: Option<usize>,
+    message: Option<usize>,
+    threads: Option<usize>,
+    last: usize,
+    span: Span,
+    users: u64,
+}
+
+impl PlainSamples {
+    /// For a file that has no more than they look at, and whose first row shows what its time stamps are.
+    fn of(layout: &Layout, head: &str) -> Option<Self> {
+        let first = rows_of(head, layout.delimiter, 1 + usize::from(layout.header)).pop()?;
+        let cell = |at: usize| first.get(at).unwrap_or_default().as_bytes();
+        let success = layout.success.filter(|at| matches!(cell(*at), b"true" | b"false"))?;
+        let timed = layout.time.is_none_or(|at| cell(at).len() == 13 && whole(cell(at)).is_some());
+        if layout.method.is_some() || !timed || whole(cell(layout.elapsed)).is_none() || first.len() <= layout.label {
+            return None;
+        }
+        let Layout { elapsed, label, time, message, threads, .. } = *layout;
+        let last = [time, message, threads].into_iter().flatten().chain([elapsed, label, success]).max()?;
+        Some(Self { elapsed, label, success, time, message, threads, last, span: Span::default(), users: 0 })
+    }
+
+    fn finish(&self, clock: &mut Clock, recorder: &mut Recorder) {
+        recorder.users(self.users as f64);
+        if let Some((start, end)) = self.span.get() {
+            let (first, last) = clock.span.unwrap_or((start, end));
+            clock.span = Some((first.min(start), last.max(end)));
+        }
+    }
+}
+
+impl PlainRow for PlainSamples {
+    fn last(&self) -> usize {
+        self.last
+    }
+
+    #[inline]
+    fn take(&mut self, cells: &Split<'_>, tally: &mut Tally) -> Option<()> {
+        if cells.get(self.success)? != b"true" {
+            return None;
+        }
+        let elapsed = whole(cells.get(self.elapsed)?).filter(|ms| *ms < 1_000_000_000)?;
+        let start = match self.time {
+            // Fewer digits may be seconds.
+            Some(at) => Some(whole(cells.get(at).filter(|stamp| stamp.len() == 13)?).filter(|ms| *ms >= 1_000_000_000_000)?),
+            None => None,
+        };
+        let users = match self.threads {
+            Some(at) => whole(cells.get(at)?)?,
+            None => 0,
+        };
+        if let Some(at) = self.message {
+            // A transaction says how many samples it sums up; with white space before it would still be one.
+            let message = cells.get(at)?;
+            if message.starts_with(b"Number") || message.first().is_some_and(|byte| !byte.is_ascii_graphic()) {
+                return None;
+            }
+        }
+        let label = cells.get(self.label)?;
+        let samples = tally.samples(label, |label| Some((None, str::from_utf8(label).ok()?)))?;
+        samples.add(Some(elapsed * 1_000_000), Some(true));
+        if let Some(start) = start {
+            self.span.add(start as f64, (start + elapsed) as f64);
+        }
+        self.users = self.users.max(users);
+        Some(())
+    }
+
+    fn join(&mut self, other: Self) {
+        self.span.join(other.span);
+        self.users = self.users.max(other.users);
+    }
 }
 
 /// The text of the row that a transaction controller writes.

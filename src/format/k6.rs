@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::console::without_queries;
+use super::plain::Span;
 use super::rows::nanos;
 use crate::run::Notice;
 use crate::run::histogram::Histogram;
 use crate::run::metric::{Metric, PERCENTILES};
 use crate::run::recorder::{Draft, Recorder};
+use crate::run::timeline::Timeline;
 
 pub(super) const TOOL: &str = "k6";
 
@@ -61,6 +63,27 @@ pub(super) fn is_custom(name: &str) -> bool {
         && !["http_req", "browser_http_req", "browser_data_", "grpc_req"].iter().any(|own| name.starts_with(own))
 }
 
+/// Whether nothing is ever read from the points of a metric: most lines of a file.
+#[inline]
+pub(super) fn is_skipped(metric: &[u8]) -> bool {
+    matches!(
+        metric,
+        b"http_reqs"
+            | b"http_req_blocked"
+            | b"http_req_connecting"
+            | b"http_req_tls_handshaking"
+            | b"http_req_sending"
+            | b"http_req_waiting"
+            | b"http_req_receiving"
+            | b"data_sent"
+            | b"data_received"
+            | b"iterations"
+            | b"iteration_duration"
+            | b"group_duration"
+            | b"vus_max"
+    )
+}
+
 /// How a metric adds up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -87,8 +110,10 @@ pub(super) fn custom(name: &str, figure: Option<&str>) -> Metric {
     Metric::Custom(figure.map_or_else(|| name.to_owned(), |figure| format!("{name}:{figure}")))
 }
 
+/// The metric of checks, which k6 itself defines: a rate whatever a file says.
+const CHECKS: &str = "checks";
+
 /// Single points, one after the other: requests go to their endpoints, custom metrics to the total.
-#[derive(Default)]
 pub(super) struct Points {
     requests: u64,
     judged: u64,
@@ -108,10 +133,64 @@ pub(super) struct Tags<'a> {
     pub(super) time: Option<f64>,
 }
 
+impl Default for Points {
+    fn default() -> Self {
+        let kinds = BTreeMap::from([(CHECKS.to_owned(), Kind::Rate)]);
+        Self { requests: 0, judged: 0, dropped: 0.0, kinds, custom: BTreeMap::new() }
+    }
+}
+
+/// Points that were added up apart, because they need nothing of those before them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PlainPoints {
+    pub(super) span: Span,
+    pub(super) timeline: Timeline,
+    /// Requests over HTTP, and outcomes of such, of which none was a failure.
+    pub(super) requests: u64,
+    pub(super) judged: u64,
+    /// Checks that failed, and that passed.
+    pub(super) checks: [u64; 2],
+}
+
+impl PlainPoints {
+    /// A request over HTTP that ended at `end`, in ms since the epoch.
+    #[inline]
+    pub(super) fn request(&mut self, end: f64, nanos: u64) {
+        self.span.add(end - nanos as f64 / NANOS, end);
+        self.timeline.add(end as i64, Some(nanos), None);
+        self.requests += 1;
+    }
+
+    pub(super) fn join(&mut self, other: &Self) {
+        self.span.join(other.span);
+        self.timeline.merge(&other.timeline);
+        self.requests += other.requests;
+        self.judged += other.judged;
+        let [failed, passed] = other.checks;
+        self.checks = [self.checks[0] + failed, self.checks[1] + passed];
+    }
+}
+
 impl Points {
+    /// Adds points that were added up apart; the samples of the requests have their own way.
+    pub(super) fn add_plain(&mut self, plain: &PlainPoints, recorder: &mut Recorder) {
+        if let Some((start, end)) = plain.span.get() {
+            recorder.spans(start, end);
+        }
+        recorder.timeline().merge(&plain.timeline);
+        self.requests += plain.requests;
+        self.judged += plain.judged;
+        let [failed, passed] = plain.checks;
+        if failed + passed > 0 {
+            let checks = self.custom.entry(CHECKS.to_owned()).or_insert_with(|| Custom::new(Kind::Rate));
+            checks.count += failed + passed;
+            checks.nonzero += passed;
+        }
+    }
+
     /// Says how a metric adds up, which stands before its first point.
     pub(super) fn declare(&mut self, name: &str, kind: Kind) {
-        if is_custom(name) && self.kinds.len() < MAX_CUSTOM {
+        if is_custom(name) && name != CHECKS && self.kinds.len() < MAX_CUSTOM {
             self.kinds.insert(name.to_owned(), kind);
         }
     }
@@ -267,6 +346,19 @@ impl Custom {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_skipped_metric_is_read_nowhere() {
+        let mut points = Points::default();
+        let mut recorder = Recorder::new();
+        for metric in ["http_reqs", "http_req_waiting", "data_sent", "iterations", "group_duration", "vus_max"] {
+            assert!(is_skipped(metric.as_bytes()));
+            points.declare(metric, Kind::Trend);
+            points.add(metric, 1.0, &Tags::default(), &mut recorder).unwrap();
+        }
+        points.finish(&mut recorder);
+        assert!(recorder.is_empty());
+    }
 
     #[test]
     fn metrics_of_requests_are_not_the_users() {

@@ -7,11 +7,13 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::k6::{Kind, Points, SUFFIXES, TOOL, Tags};
-use super::rows::Rows;
+use super::k6::{PlainPoints, Points, SUFFIXES, TOOL, Tags, is_skipped};
+use super::plain::{Split, decimal, whole};
+use super::rows::{PlainRow, Rows};
 use super::vegeta::millis;
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::run::recorder::Recorder;
+use crate::run::tally::Tally;
 
 pub(super) static CSV: Format = Format {
     id: "k6-csv",
@@ -28,13 +30,16 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     recorder.tool(TOOL);
     recorder.sample_step(0.0);
     let stem = source.stem().to_owned();
-    let rows = Rows::with_header(source, b',')?;
+    let rows = Rows::in_blocks(source, b',', true)?;
     let (metric, time, value) = (rows.need("metric_name")?, rows.need("timestamp")?, rows.need("metric_value")?);
     let columns = ["name", "url", "method", "status", "error"].map(|column| rows.find(column));
     let width = rows.header().len();
     let mut points = Points::default();
-    points.declare("checks", Kind::Rate);
-    rows.each(recorder, |row, recorder| {
+    let [name, _, method, ..] = columns;
+    // In any other order there is no name that is one piece.
+    let at = method.zip(name).filter(|(method, name)| method + 1 == *name).map(|(method, _)| method);
+    let mut plain = PlainRows { metric, time, value, method: at, width, points: PlainPoints::default() };
+    rows.each_or(&mut plain, recorder, |row, recorder| {
         if row.len() < width {
             return Err(format!("expected {width} cells, found {}", row.len()));
         }
@@ -47,19 +52,70 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
         let tags = Tags { name, method, status, error, time: moment(row.text(time)) };
         points.add(row.text(metric), number, &tags, recorder)
     })?;
+    points.add_plain(&plain.points, recorder);
     points.finish(recorder);
     Ok(())
+}
+
+/// Rows of points that went well, and of those of which nothing is read.
+#[derive(Clone)]
+struct PlainRows {
+    metric: usize,
+    time: usize,
+    value: usize,
+    /// The name follows the method.
+    method: Option<usize>,
+    width: usize,
+    points: PlainPoints,
+}
+
+impl PlainRow for PlainRows {
+    fn last(&self) -> usize {
+        self.width.saturating_sub(1)
+    }
+
+    #[inline]
+    fn take(&mut self, cells: &Split<'_>, tally: &mut Tally) -> Option<()> {
+        let metric = cells.get(self.metric)?;
+        let value = decimal(cells.get(self.value)?, 6)?;
+        match (metric, value) {
+            _ if is_skipped(metric) => {}
+            (b"http_req_duration", _) => {
+                let end = moment_of(whole(cells.get(self.time)?)? as f64);
+                let method = self.method?;
+                let samples = tally.samples(cells.between(method, method + 1)?, |key| {
+                    let (method, name) = str::from_utf8(key).ok()?.split_once(',')?;
+                    Some((Some(method), Some(name.trim()).filter(|name| !name.is_empty())?))
+                })?;
+                samples.add(Some(value), Some(true));
+                self.points.request(end, value);
+            }
+            (b"http_req_failed", 0) => self.points.judged += 1,
+            (b"checks", 0) => self.points.checks[0] += 1,
+            (b"checks", 1_000_000) => self.points.checks[1] += 1,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn join(&mut self, other: Self) {
+        self.points.join(&other.points);
+    }
 }
 
 /// Milliseconds since the epoch: the unit of a number is told by its size.
 fn moment(text: &str) -> Option<f64> {
     let Ok(number) = text.parse::<f64>() else { return text.parse::<Timestamp>().ok().map(millis) };
-    Some(match number {
+    Some(moment_of(number))
+}
+
+fn moment_of(number: f64) -> f64 {
+    match number {
         ..1e11 => number * 1e3,
         ..1e14 => number,
         ..1e17 => number / 1e3,
         _ => number / 1e6,
-    })
+    }
 }
 
 #[cfg(test)]

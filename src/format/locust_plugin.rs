@@ -352,7 +352,7 @@ mod tests {
     fn read(lines: &[String]) -> Run {
         let text = lines.join("\n");
         let mut recorder = Recorder::new();
-        parse(&mut Source { name: "p_events_1.ndjson", reader: &mut text.as_bytes() }, &mut recorder).unwrap();
+        parse(&mut Source { name: "p_events_1.ndjson", reader: &mut text.as_bytes(), blocks: None }, &mut recorder).unwrap();
         recorder.finish().unwrap()
     }
 

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::console::{self, Reports, duration, without_queries};
-use super::hey::{Outcome, Window, record};
-use super::rows::{Rows, nanos};
+use super::hey::{Columns, Outcome, record, requests};
+use super::rows::Rows;
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::run::Notice;
 use crate::run::metric::Metric;
@@ -144,19 +144,11 @@ fn parse_text(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Pa
 
 fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
     let stem = source.stem().to_owned();
-    let rows = Rows::with_header(source, b',')?;
+    let rows = Rows::in_blocks(source, b',', true)?;
     let (start, time, status) = (rows.need("request-start")?, rows.need("request-duration")?, rows.need("status")?);
     recorder.tool("oha");
     recorder.sample_step(0.0);
-    let mut window = Window::default();
-    rows.each(recorder, |row, recorder| {
-        let seconds = row.number(time, "seconds")?;
-        window.add(row.number(start, "seconds")?, seconds);
-        let good = row.whole(status, "a status code")? < 400;
-        recorder.endpoint(None, &stem).samples().add(Some(nanos(seconds, 1e9)), Some(good));
-        Ok(())
-    })?;
-    window.finish(recorder);
+    requests(rows, Columns { time, status: Some(status), start: Some(start) }, &stem, recorder)?;
     let message = "oha's CSV has no rows for requests that got no answer: failures may be missing";
     recorder.notice(Notice::new("unanswered_left_out", message));
     Ok(())

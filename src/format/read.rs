@@ -7,6 +7,7 @@ use crate::artifact::{Artifact, Head, stem};
 use crate::run::recorder::Recorder;
 use crate::run::{Notice, Run, combine};
 
+use super::blocks::Blocks;
 use super::{Detected, FORMATS, Format, ParseError, Part, Source, by_id, detect};
 
 /// Why the artifacts did not become runs. Every message names the file.
@@ -285,7 +286,7 @@ fn measured(run: &Run) -> bool {
 fn parse(member: &Member<'_>, recorder: &mut Recorder) -> Result<(), ReadError> {
     let file = member.artifact.name.clone();
     let mut opened = open(member.artifact).map_err(|source| ReadError::Io { file: file.clone(), source })?;
-    let mut source = Source { name: &file, reader: &mut *opened.reader };
+    let mut source = Source { name: &file, reader: &mut *opened.reader, blocks: Some(Blocks::default()) };
     (member.format.parse)(&mut source, recorder).map_err(|error| ReadError::Parse {
         file: file.clone(),
         format: member.format.id,

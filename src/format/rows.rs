@@ -5,21 +5,29 @@ use std::cell::Cell;
 use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 
+use super::blocks::{self, Block, Blocks, Ends, Feed, Ordered, Plain};
+use super::plain::{Cells, Split};
 use super::{ParseError, Source};
 use crate::run::Notice;
 use crate::run::recorder::Recorder;
+use crate::run::tally::Tally;
 
 /// Rows by column name or place.
 pub(super) struct Rows<'a> {
-    reader: csv::Reader<Bounded<'a>>,
+    input: Input<'a>,
+    delimiter: u8,
     header: Vec<String>,
-    row: csv::ByteRecord,
-    tail: Rc<Tail>,
+}
+
+/// One row after the other, or blocks of rows for several threads.
+enum Input<'a> {
+    Rows(csv::Reader<Bounded<'a>>, Rc<Tail>),
+    Blocks { feed: Feed<'a>, first: Block, threads: usize },
 }
 
 /// Ends a row that never ends: a quote that nobody closes makes all the rest one cell.
 pub(super) struct Bounded<'a> {
-    pub(super) input: &'a mut dyn BufRead,
+    pub(super) input: &'a mut (dyn BufRead + Send),
     pub(super) tail: Rc<Tail>,
 }
 
@@ -57,15 +65,13 @@ impl Read for Bounded<'_> {
 }
 
 /// A last row that spans more lines than this is no row cut short but a quote that swallowed rows.
-const MAX_CUT_LINES: u64 = 50;
+const MAX_CUT_LINES: usize = 50;
 
 impl<'a> Rows<'a> {
     /// With a header in the first line that is not blank; its cells are compared trimmed and lower-cased.
     pub(super) fn with_header(source: &'a mut Source<'_>, delimiter: u8) -> Result<Self, ParseError> {
         let mut rows = Self::without_header(source, delimiter);
-        let mut header = csv::ByteRecord::new();
-        rows.reader.read_byte_record(&mut header)?;
-        rows.header = header.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_lowercase()).collect();
+        rows.read_header()?;
         Ok(rows)
     }
 
@@ -75,7 +81,44 @@ impl<'a> Rows<'a> {
         let input = Bounded { input: &mut *source.reader, tail: Rc::clone(&tail) };
         let reader =
             csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(input);
-        Self { reader, header: Vec::new(), row: csv::ByteRecord::new(), tail }
+        Self { input: Input::Rows(reader, tail), delimiter, header: Vec::new() }
+    }
+
+    /// In blocks, if the source is to be read so: for [`Rows::each_or`].
+    pub(super) fn in_blocks(source: &'a mut Source<'_>, delimiter: u8, header: bool) -> Result<Self, ParseError> {
+        let mut rows = match source.blocks {
+            None => Self::without_header(source, delimiter),
+            Some(Blocks { size, threads }) => {
+                let mut feed = Feed::new(&mut *source.reader, Ends::Row(delimiter), size);
+                let mut first = Block::default();
+                feed.fill(&mut first)?;
+                Self { input: Input::Blocks { feed, first, threads }, delimiter, header: Vec::new() }
+            }
+        };
+        if header {
+            rows.read_header()?;
+        }
+        Ok(rows)
+    }
+
+    fn read_header(&mut self) -> Result<(), ParseError> {
+        let mut header = csv::ByteRecord::new();
+        match &mut self.input {
+            Input::Rows(reader, _) => {
+                reader.read_byte_record(&mut header)?;
+            }
+            Input::Blocks { first, .. } => {
+                let ends = Ends::Row(self.delimiter);
+                let mut reader = splitter(self.delimiter);
+                while first.start < first.bytes().len() && header.is_empty() {
+                    let (end, lines) = ends.next(first.bytes(), first.start);
+                    split(first.bytes().get(first.start..end).unwrap_or_default(), &mut reader, &mut header);
+                    (first.start, first.lines) = (end, first.lines + lines);
+                }
+            }
+        }
+        self.header = header.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_lowercase()).collect();
+        Ok(())
     }
 
     /// The header's cells, trimmed and lower-cased.
@@ -96,40 +139,197 @@ impl<'a> Rows<'a> {
     /// Gives every row to `read`, which says what is wrong with it if it cannot be used. A last row that is shorter than
     /// the first one or has no end was cut off, which is said and costs only that row.
     pub(super) fn each(
-        mut self,
+        self,
         recorder: &mut Recorder,
-        mut read: impl FnMut(&Row<'_>, &mut Recorder) -> Result<(), String>,
+        read: impl FnMut(&Row<'_>, &mut Recorder) -> Result<(), String>,
     ) -> Result<(), ParseError> {
-        let mut width = self.header.len();
-        let mut bad: Option<(u64, String, bool)> = None;
+        match self.input {
+            Input::Rows(reader, tail) => {
+                Sequence::new(&self.header, self.delimiter, read).all_of(reader, &tail, recorder)
+            }
+            Input::Blocks { .. } => Err(ParseError::new("expected single rows, found blocks")),
+        }
+    }
+
+    /// As [`Rows::each`]; in blocks the plain rows are taken by `plain`, and only the others by `read`.
+    pub(super) fn each_or<P: PlainRow>(
+        self,
+        plain: &mut P,
+        recorder: &mut Recorder,
+        read: impl FnMut(&Row<'_>, &mut Recorder) -> Result<(), String> + Send,
+    ) -> Result<(), ParseError> {
+        let Input::Blocks { feed, first, threads } = self.input else { return self.each(recorder, read) };
+        let mut sequence = Sequence::new(&self.header, self.delimiter, read);
+        let mut rows = PlainRows { plain: plain.clone(), cells: Cells::default(), delimiter: self.delimiter };
+        blocks::read(feed, first, threads, &mut rows, &mut sequence, recorder)?;
+        *plain = rows.plain;
+        let ended = sequence.ended;
+        sequence.end(ended, recorder);
+        Ok(())
+    }
+}
+
+/// What a format does with a plain row.
+pub(super) trait PlainRow: Clone + Send {
+    /// The last column that is looked at.
+    fn last(&self) -> usize;
+
+    /// Takes a row by its cells up to the last column, or leaves it alone if there is anything unusual about it.
+    fn take(&mut self, cells: &Split<'_>, tally: &mut Tally) -> Option<()>;
+
+    /// Adds what another thread saw.
+    fn join(&mut self, other: Self);
+}
+
+#[derive(Clone)]
+struct PlainRows<P> {
+    plain: P,
+    cells: Cells,
+    delimiter: u8,
+}
+
+impl<P: PlainRow> Plain for PlainRows<P> {
+    #[inline]
+    fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<usize> {
+        let end = self.cells.split(block, start, self.delimiter, self.plain.last())?;
+        self.plain.take(&self.cells.of(block), tally)?;
+        Some(end)
+    }
+
+    fn join(&mut self, other: Self) {
+        self.plain.join(other.plain);
+    }
+}
+
+/// A row that could not be read.
+struct Bad {
+    line: u64,
+    why: String,
+    /// Whether it has fewer cells than the first row.
+    short: bool,
+    /// How many lines it spans.
+    lines: usize,
+}
+
+/// Rows one after the other, the last of which may have been cut off.
+struct Sequence<R> {
+    read: R,
+    splitter: csv_core::Reader,
+    width: usize,
+    row: csv::ByteRecord,
+    /// The row before, if it could not be read.
+    bad: Option<Bad>,
+    /// Whether the last of single records had its line end.
+    ended: bool,
+}
+
+impl<R: FnMut(&Row<'_>, &mut Recorder) -> Result<(), String>> Sequence<R> {
+    fn new(header: &[String], delimiter: u8, read: R) -> Self {
+        Self {
+            read,
+            splitter: splitter(delimiter),
+            width: header.len(),
+            row: csv::ByteRecord::new(),
+            bad: None,
+            ended: true,
+        }
+    }
+
+    fn all_of(
+        mut self,
+        mut reader: csv::Reader<Bounded<'_>>,
+        tail: &Tail,
+        recorder: &mut Recorder,
+    ) -> Result<(), ParseError> {
         loop {
-            self.tail.restart();
-            let line = self.reader.position().line();
-            let more = self.reader.read_byte_record(&mut self.row).map_err(|error| match ParseError::from(error) {
+            tail.restart();
+            let line = reader.position().line();
+            let more = reader.read_byte_record(&mut self.row).map_err(|error| match ParseError::from(error) {
                 error @ ParseError { line: Some(_), .. } => error,
                 error => error.at_line(line),
             })?;
-            if let Some((line, why, short)) = bad.take() {
-                let lines = self.reader.position().line().saturating_sub(line);
-                if more || lines > MAX_CUT_LINES || (!short && self.tail.ended.get()) {
-                    (0..if more { 1 } else { lines.max(1) }).for_each(|_| recorder.bad_row(line, why.as_str()));
-                } else {
-                    recorder.complete(false);
-                    recorder.notice(cut_off(line));
-                }
-            }
             if !more {
+                self.end(tail.ended.get(), recorder);
                 return Ok(());
             }
-            let line = self.row.position().map_or(0, csv::Position::line);
-            if width == 0 {
-                width = self.row.len();
-            }
-            match read(&Row { cells: &self.row }, recorder) {
-                Ok(()) => recorder.good_row(),
-                Err(why) => bad = Some((line, why, self.row.len() < width)),
+            self.one(self.row.position().map_or(0, csv::Position::line), recorder);
+        }
+    }
+
+    fn one(&mut self, line: u64, recorder: &mut Recorder) {
+        self.settle(recorder);
+        if self.width == 0 {
+            self.width = self.row.len();
+        }
+        match (self.read)(&Row { cells: &self.row }, recorder) {
+            Ok(()) => recorder.good_row(),
+            Err(why) => {
+                let lines = memchr::memchr_iter(b'\n', self.row.as_slice()).count() + 1;
+                self.bad = Some(Bad { line, why, short: self.row.len() < self.width, lines });
             }
         }
+    }
+
+    /// The row before was not the last.
+    fn settle(&mut self, recorder: &mut Recorder) {
+        if let Some(bad) = self.bad.take() {
+            recorder.bad_row(bad.line, bad.why);
+        }
+    }
+
+    /// There are no more rows; `ended` if a line end is the last that was read.
+    fn end(&mut self, ended: bool, recorder: &mut Recorder) {
+        match self.bad.take() {
+            Some(Bad { line, short, lines: ..=MAX_CUT_LINES, .. }) if short || !ended => {
+                recorder.complete(false);
+                recorder.notice(cut_off(line));
+            }
+            Some(bad) => (0..bad.lines).for_each(|_| recorder.bad_row(bad.line, bad.why.as_str())),
+            None => {}
+        }
+    }
+}
+
+impl<R: FnMut(&Row<'_>, &mut Recorder) -> Result<(), String> + Send> Ordered for Sequence<R> {
+    fn record(&mut self, record: &[u8], line: u64, recorder: &mut Recorder) {
+        split(record, &mut self.splitter, &mut self.row);
+        self.ended = matches!(record.last(), Some(b'\n' | b'\r'));
+        // A blank line is no row.
+        if !self.row.is_empty() {
+            self.one(line, recorder);
+        }
+    }
+
+    fn plain(&mut self, recorder: &mut Recorder) {
+        self.settle(recorder);
+    }
+}
+
+/// What splits single rows; costs more to make than a thousand rows to split.
+fn splitter(delimiter: u8) -> csv_core::Reader {
+    csv_core::ReaderBuilder::new().delimiter(delimiter).build()
+}
+
+/// One row as the csv crate splits it; nothing for a blank line.
+fn split(record: &[u8], reader: &mut csv_core::Reader, row: &mut csv::ByteRecord) {
+    row.clear();
+    reader.reset();
+    let (mut bytes, mut ends) = (vec![0; record.len() + 1], vec![0; record.len() + 1]);
+    let (mut read, mut written, mut cells) = (0, 0, 0);
+    // The second time without input, which ends the last row.
+    for input in [record, &[]] {
+        let input = input.get(read.min(input.len())..).unwrap_or_default();
+        let (Some(out), Some(out_ends)) = (bytes.get_mut(written..), ends.get_mut(cells..)) else { return };
+        let (result, taken, put, found) = reader.read_record(input, out, out_ends);
+        (read, written, cells) = (read + taken, written + put, cells + found);
+        if matches!(result, csv_core::ReadRecordResult::Record) {
+            break;
+        }
+    }
+    let mut from = 0;
+    for end in ends.iter().take(cells) {
+        row.push_field(bytes.get(from..*end).unwrap_or_default());
+        from = *end;
     }
 }
 

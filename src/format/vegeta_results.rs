@@ -6,11 +6,13 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::rows::{Rows, next_line};
+use super::plain::{Span, Split, whole};
+use super::rows::{PlainRow, Rows, next_line};
 use super::vegeta::{SUFFIXES, millis};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
 use crate::run::recorder::Recorder;
+use crate::run::tally::Tally;
 
 const GIVES: Gives = Gives { percentiles: "any (from samples)", failures: true, users: false, time: true };
 
@@ -134,7 +136,8 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
     let stem = source.stem().to_owned();
     recorder.tool("vegeta");
     recorder.sample_step(0.0);
-    Rows::without_header(source, b',').each(recorder, |row, recorder| {
+    let mut plain = PlainResults { span: Span::default() };
+    Rows::in_blocks(source, b',', false)?.each_or(&mut plain, recorder, |row, recorder| {
         let start = row.whole(0, "nanoseconds since the epoch")? as f64 / 1e6;
         let (code, latency) = (row.whole(1, "a status code")?, row.whole(2, "nanoseconds")?);
         if row.len() < 8 {
@@ -148,5 +151,44 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
         };
         add(recorder, method, name, latency, code, row.text(5));
         Ok(())
-    })
+    })?;
+    if let Some((start, end)) = plain.span.get() {
+        recorder.spans(start, end);
+    }
+    Ok(())
+}
+
+/// Rows of version 12 of requests that went well.
+#[derive(Clone)]
+struct PlainResults {
+    span: Span,
+}
+
+impl PlainRow for PlainResults {
+    fn last(&self) -> usize {
+        10
+    }
+
+    #[inline]
+    fn take(&mut self, cells: &Split<'_>, tally: &mut Tally) -> Option<()> {
+        // The first ones have 19 digits.
+        let (seconds, nanos) = cells.get(0)?.split_at_checked(10)?;
+        let start = whole(seconds)? * 1_000_000_000 + whole(nanos).filter(|_| nanos.len() == 9)?;
+        let (code, latency) = (whole(cells.get(1)?)?, whole(cells.get(2)?)?);
+        if !(200..400).contains(&code) || !cells.get(5)?.is_empty() {
+            return None;
+        }
+        let samples = tally.samples(cells.between(9, 10)?, |key| {
+            let (method, url) = str::from_utf8(key).ok()?.split_once(',')?;
+            Some((Some(method), Some(url.trim()).filter(|url| !url.is_empty())?))
+        })?;
+        samples.add(Some(latency), Some(true));
+        let start = start as f64 / 1e6;
+        self.span.add(start, start + latency as f64 / 1e6);
+        Some(())
+    }
+
+    fn join(&mut self, other: Self) {
+        self.span.join(other.span);
+    }
 }

@@ -13,6 +13,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// How many values are kept exactly.
 pub const EXACT: usize = 128;
+/// How many values are kept as a list of bins: less memory than counters for every bin of a wide range.
+const LISTED: usize = 2_048;
 /// Bins per octave, as a power of two.
 const BITS: u32 = 7;
 /// Nanoseconds in the milliseconds that the model speaks.
@@ -21,21 +23,47 @@ const NANOS: f64 = 1e6;
 /// A distribution of durations in whole nanoseconds.
 #[derive(Debug, Clone, Default)]
 pub struct Histogram {
-    /// All values while there are at most [`EXACT`], in no order; empty afterwards.
-    exact: Vec<u64>,
-    /// Counts per bin from bin `first` on; empty while `exact` holds everything.
-    bins: Vec<u64>,
-    first: usize,
+    values: Values,
     count: u64,
     sum: u128,
     min: u64,
     max: u64,
 }
 
+/// How the values are kept. Which of the last two it is may depend on how they came; nothing outside can tell.
+#[derive(Debug, Clone)]
+enum Values {
+    /// All of them, at most [`EXACT`], in no order.
+    Exact(Vec<u64>),
+    /// The bin of each, at most [`LISTED`], in no order.
+    Listed(Vec<u16>),
+    /// Counts per bin from bin `first` on.
+    Counted { first: usize, counts: Vec<u64> },
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Self::Exact(Vec::new())
+    }
+}
+
 impl Histogram {
     /// Adds one duration.
+    #[inline]
     pub fn record(&mut self, nanos: u64) {
-        self.record_many(nanos, 1);
+        self.note(nanos, nanos, u128::from(nanos), 1);
+        match &mut self.values {
+            Values::Counted { first, counts } => {
+                if let Some(count) = counts.get_mut(bin_of(nanos).wrapping_sub(*first)) {
+                    *count = count.saturating_add(1);
+                    return;
+                }
+            }
+            Values::Listed(bins) if bins.len() < LISTED => return bins.push(bin_of(nanos) as u16),
+            Values::Exact(values) if values.len() < EXACT => return values.push(nanos),
+            _ => {}
+        }
+        self.add_to_bin(bin_of(nanos), 1);
     }
 
     /// Adds the same duration `times` times, as histograms in artifacts do.
@@ -44,11 +72,11 @@ impl Histogram {
             return;
         }
         self.note(nanos, nanos, u128::from(nanos) * u128::from(times), times);
-        if self.bins.is_empty() && self.count <= EXACT as u64 {
-            self.exact.extend(std::iter::repeat_n(nanos, usize::try_from(times).unwrap_or(EXACT)));
-        } else {
-            self.spill();
-            self.add_to_bin(bin_of(nanos), times);
+        match &mut self.values {
+            Values::Exact(values) if self.count <= EXACT as u64 => {
+                values.extend(std::iter::repeat_n(nanos, usize::try_from(times).unwrap_or(EXACT)));
+            }
+            _ => self.add_to_bin(bin_of(nanos), times),
         }
     }
 
@@ -58,16 +86,16 @@ impl Histogram {
             return;
         }
         self.note(other.min, other.max, other.sum, other.count);
-        if self.bins.is_empty() && other.bins.is_empty() && self.count <= EXACT as u64 {
-            self.exact.extend_from_slice(&other.exact);
-            return;
-        }
-        self.spill();
-        for &nanos in &other.exact {
-            self.add_to_bin(bin_of(nanos), 1);
-        }
-        for (offset, &times) in other.bins.iter().enumerate().filter(|(_, times)| **times > 0) {
-            self.add_to_bin(other.first + offset, times);
+        match (&mut self.values, &other.values) {
+            (Values::Exact(values), Values::Exact(more)) if self.count <= EXACT as u64 => {
+                values.extend_from_slice(more);
+            }
+            (_, Values::Exact(more)) => more.iter().for_each(|nanos| self.add_to_bin(bin_of(*nanos), 1)),
+            (_, Values::Listed(more)) => more.iter().for_each(|bin| self.add_to_bin(usize::from(*bin), 1)),
+            (_, Values::Counted { .. }) => {
+                // From the last bin, so that the counters grow to their full range at once.
+                other.bins().iter().rev().for_each(|(bin, times)| self.add_to_bin(*bin, *times));
+            }
         }
     }
 
@@ -120,22 +148,36 @@ impl Histogram {
     }
 
     /// `(value in ns, values so far)` in ascending order.
-    fn cumulated(&self) -> Box<dyn Iterator<Item = (f64, u64)> + '_> {
-        let mut seen = 0;
-        if self.bins.is_empty() {
-            let mut sorted = self.exact.clone();
-            sorted.sort_unstable();
-            return Box::new(sorted.into_iter().map(move |nanos| {
-                seen += 1;
-                (nanos as f64, seen)
-            }));
-        }
-        Box::new(self.bins.iter().enumerate().filter(|(_, times)| **times > 0).map(move |(offset, times)| {
-            seen += times;
-            (bin_middle(self.first + offset), seen)
-        }))
+    fn cumulated(&self) -> impl Iterator<Item = (f64, u64)> {
+        let steps: Vec<(f64, u64)> = match &self.values {
+            Values::Exact(values) => sorted(values).into_iter().map(|nanos| (nanos as f64, 1)).collect(),
+            _ => self.bins().into_iter().map(|(bin, times)| (bin_middle(bin), times)).collect(),
+        };
+        steps.into_iter().scan(0_u64, |seen, (nanos, times)| {
+            *seen = seen.saturating_add(times);
+            Some((nanos, *seen))
+        })
     }
 
+    /// `(bin, values in it)` in ascending order without empty ones; nothing while all values are exact.
+    fn bins(&self) -> Vec<(usize, u64)> {
+        match &self.values {
+            Values::Exact(_) => Vec::new(),
+            Values::Listed(bins) => {
+                let sorted = sorted(bins);
+                sorted
+                    .chunk_by(|a, b| a == b)
+                    .filter_map(|same| Some((usize::from(*same.first()?), same.len() as u64)))
+                    .collect()
+            }
+            Values::Counted { first, counts } => {
+                let filled = counts.iter().enumerate().filter(|(_, times)| **times > 0);
+                filled.map(|(offset, times)| (first + offset, *times)).collect()
+            }
+        }
+    }
+
+    #[inline]
     fn note(&mut self, min: u64, max: u64, sum: u128, times: u64) {
         self.min = if self.count == 0 { min } else { self.min.min(min) };
         self.max = self.max.max(max);
@@ -143,28 +185,40 @@ impl Histogram {
         self.count = self.count.saturating_add(times);
     }
 
-    /// Moves the exact values into bins.
-    fn spill(&mut self) {
-        for nanos in std::mem::take(&mut self.exact) {
-            self.add_to_bin(bin_of(nanos), 1);
-        }
-    }
-
+    /// Counts in a bin, whatever the values were kept as.
     fn add_to_bin(&mut self, bin: usize, times: u64) {
-        if self.bins.is_empty() {
-            self.first = bin;
-        }
-        if bin < self.first {
-            let missing = self.first - bin;
-            self.bins.splice(0..0, std::iter::repeat_n(0, missing));
-            self.first = bin;
-        }
-        let offset = bin - self.first;
-        if offset >= self.bins.len() {
-            self.bins.resize(offset + 1, 0);
-        }
-        if let Some(slot) = self.bins.get_mut(offset) {
-            *slot = slot.saturating_add(times);
+        match &mut self.values {
+            Values::Exact(values) => {
+                let bins = values.iter().map(|nanos| bin_of(*nanos) as u16).collect();
+                self.values = Values::Listed(bins);
+                self.add_to_bin(bin, times);
+            }
+            Values::Listed(bins) if times <= (LISTED - bins.len()) as u64 => {
+                bins.extend(std::iter::repeat_n(bin as u16, times as usize));
+            }
+            Values::Listed(bins) => {
+                let bins = std::mem::take(bins);
+                let ends = bins.iter().copied().min().zip(bins.iter().copied().max());
+                let (first, last) = ends.map_or((bin, bin), |(first, last)| (first.into(), last.into()));
+                self.values = Values::Counted { first, counts: vec![0; last - first + 1] };
+                for bin in bins {
+                    self.add_to_bin(usize::from(bin), 1);
+                }
+                self.add_to_bin(bin, times);
+            }
+            Values::Counted { first, counts } => {
+                if bin < *first {
+                    counts.splice(0..0, std::iter::repeat_n(0, *first - bin));
+                    *first = bin;
+                }
+                let offset = bin - *first;
+                if offset >= counts.len() {
+                    counts.resize(offset + 1, 0);
+                }
+                if let Some(count) = counts.get_mut(offset) {
+                    *count = count.saturating_add(times);
+                }
+            }
         }
     }
 
@@ -176,19 +230,16 @@ impl Histogram {
         put(&mut bytes, self.sum);
         put(&mut bytes, u128::from(self.min));
         put(&mut bytes, u128::from(self.max));
-        if self.bins.is_empty() {
-            let mut sorted = self.exact.clone();
-            sorted.sort_unstable();
+        if let Values::Exact(values) = &self.values {
             let mut previous = 0;
-            for nanos in sorted {
+            for nanos in sorted(values) {
                 put(&mut bytes, u128::from(nanos - previous));
                 previous = nanos;
             }
             return format!("e{}", BASE64.encode(bytes));
         }
         let mut next = 0;
-        for (offset, &times) in self.bins.iter().enumerate().filter(|(_, times)| **times > 0) {
-            let bin = self.first + offset;
+        for (bin, times) in self.bins() {
             put(&mut bytes, (bin - next) as u128);
             put(&mut bytes, u128::from(times));
             next = bin + 1;
@@ -208,10 +259,12 @@ impl Histogram {
         match kind {
             'e' if count <= EXACT as u64 => {
                 let mut previous = 0_u64;
+                let mut values = Vec::new();
                 for _ in 0..count {
                     previous = previous.checked_add(u64::try_from(number()?).ok()?)?;
-                    read.exact.push(previous);
+                    values.push(previous);
                 }
+                read.values = Values::Exact(values);
             }
             'b' => {
                 let (mut next, mut seen) = (0_usize, 0_u64);
@@ -233,10 +286,16 @@ impl Histogram {
     }
 }
 
-/// The bin of a duration: exact below 256 ns, then 128 bins to the octave.
+/// The bin of a duration, below 7,424: exact below 256 ns, then 128 bins to the octave.
 fn bin_of(nanos: u64) -> usize {
     let octave = (u64::BITS - nanos.leading_zeros()).saturating_sub(BITS + 1);
     ((u64::from(octave) << BITS) + (nanos >> octave)) as usize
+}
+
+fn sorted<T: Ord + Copy>(values: &[T]) -> Vec<T> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    sorted
 }
 
 /// The middle of a bin in ns.
@@ -333,7 +392,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn order_and_grouping_do_not_matter(mut values in prop::collection::vec(0_u64..1 << 40, 0..400), cut in 0_usize..400) {
+        fn order_and_grouping_do_not_matter(mut values in prop::collection::vec(0_u64..1 << 40, 0..400), cut in 0_usize..400, times in 1_u64..20) {
+            values = values.repeat(times as usize);
             let whole = of(&values);
             let cut = cut.min(values.len());
             let (mut left, right) = (of(&values[..cut]), of(&values[cut..]));

@@ -139,9 +139,12 @@ impl Draft {
 
     /// A kind of failure that happened `count` times.
     pub fn error(&mut self, message: &str, count: u64) -> &mut Self {
-        let message: String = message.chars().take(MAX_ERROR).collect();
-        if count > 0 && (self.errors.len() < MAX_ERRORS || self.errors.contains_key(&message)) {
-            *self.errors.entry(message).or_default() += count;
+        let end = message.char_indices().nth(MAX_ERROR).map_or(message.len(), |(at, _)| at);
+        let message = message.get(..end).unwrap_or(message);
+        if let Some(known) = self.errors.get_mut(message) {
+            *known = known.saturating_add(count);
+        } else if count > 0 && self.errors.len() < MAX_ERRORS {
+            self.errors.insert(message.to_owned(), count);
         }
         self
     }
@@ -208,6 +211,14 @@ impl Draft {
     /// Single requests that the total counts.
     pub fn counted(&self) -> Option<&Samples> {
         self.samples.as_ref()
+    }
+
+    /// Single requests that were added up apart.
+    pub fn add_samples(&mut self, samples: Samples) {
+        match &mut self.samples {
+            Some(own) => own.merge(&samples),
+            None => self.samples = Some(samples),
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 )]
 
 mod action;
+mod blocks;
 mod cli;
 mod docs;
 mod escape;

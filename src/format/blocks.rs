@@ -1,0 +1,380 @@
+//! Large artifacts with one record per request, read in blocks by several threads.
+//!
+//! A thread takes the next block, which ends where a record ends, and adds up the plain records in it by itself. Records
+//! that are in any way unusual it hands over as they are; they are read one after the other, in the order of the file, by
+//! the same code that reads the whole file when there are no blocks. So the result does not depend on threads or blocks.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use memchr::{memchr, memrchr};
+
+use super::{ParseError, Source};
+use crate::run::recorder::Recorder;
+use crate::run::tally::Tally;
+
+/// How a large artifact is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Blocks {
+    /// Bytes read at once.
+    pub size: usize,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// Reading is most of the work: more threads than this wait for one another.
+const MAX_THREADS: usize = 4;
+/// Longest record; a quote that nobody closes would make all the rest one.
+const MAX_RECORD: usize = 16 << 20;
+/// Blocks that may wait for an earlier one to be done.
+const MAX_LEAD: u64 = 16;
+
+impl Default for Blocks {
+    /// As this machine reads them best.
+    fn default() -> Self {
+        let threads = thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS));
+        Self { size: 1 << 20, threads }
+    }
+}
+
+/// Where a record ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// With its line.
+    Line,
+    /// With its line, outside of quotes: CSV with this delimiter.
+    Row(u8),
+}
+
+impl Ends {
+    /// The end of the last whole record in `bytes`, which begin with one.
+    fn last(self, bytes: &[u8]) -> Option<usize> {
+        let Self::Row(delimiter) = self else { return after(memrchr(b'\n', bytes), 0) };
+        let mut last = None;
+        let (mut plain, mut from) = (0, 0);
+        // From quote to quote, which are few.
+        while let Some(quote) = after(memchr(b'"', bytes.get(from..)?), from) {
+            let before = (quote - 1).checked_sub(1).and_then(|at| bytes.get(at));
+            from = quote;
+            if before.is_some_and(|byte| ![delimiter, b'\n', b'\r'].contains(byte)) {
+                continue;
+            }
+            last = after(memrchr(b'\n', bytes.get(plain..quote)?), plain).or(last);
+            let Some(close) = closing(bytes, quote) else { return last };
+            (plain, from) = (close, close);
+        }
+        after(memrchr(b'\n', bytes.get(plain..)?), plain).or(last)
+    }
+
+    /// The end of the record at `start`, and how many lines it spans.
+    pub(super) fn next(self, bytes: &[u8], start: usize) -> (usize, u64) {
+        let rest = bytes.get(start..).unwrap_or_default();
+        let Self::Row(delimiter) = self else {
+            return (start + after(memchr(b'\n', rest), 0).unwrap_or(rest.len()), 1);
+        };
+        let (mut lines, mut quoted, mut begins) = (0, false, true);
+        let mut bytes = rest.iter().enumerate().peekable();
+        while let Some((at, byte)) = bytes.next() {
+            lines += u64::from(*byte == b'\n');
+            match byte {
+                b'"' if quoted => quoted = bytes.next_if(|(_, next)| **next == b'"').is_some(),
+                b'"' if begins => quoted = true,
+                b'\n' if !quoted => return (start + at + 1, lines),
+                b'\r' if !quoted => {
+                    let both = bytes.next_if(|(_, next)| **next == b'\n').is_some();
+                    return (start + at + 1 + usize::from(both), lines + u64::from(both));
+                }
+                _ => {}
+            }
+            begins = !quoted && *byte == delimiter;
+        }
+        (start + rest.len(), lines)
+    }
+}
+
+/// The place behind what was found in a part that begins at `from`.
+fn after(found: Option<usize>, from: usize) -> Option<usize> {
+    found.map(|at| from + at + 1)
+}
+
+/// The place behind the quote that closes the one before `from`; a doubled one does not.
+fn closing(bytes: &[u8], mut from: usize) -> Option<usize> {
+    loop {
+        let quote = after(memchr(b'"', bytes.get(from..)?), from)?;
+        // What follows the last byte is not known.
+        if *bytes.get(quote)? != b'"' {
+            return Some(quote);
+        }
+        from = quote + 1;
+    }
+}
+
+/// One thread's part of a format: what can be done with a plain record.
+pub(super) trait Plain: Clone + Send {
+    /// Takes the record at `start` of a block, if there is nothing unusual about it, and says where it ends.
+    fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<usize>;
+
+    /// Adds what another thread saw.
+    fn join(&mut self, other: Self);
+}
+
+/// What the unusual records of a file are given to, in order.
+pub(super) trait Ordered: Send {
+    /// A record that is not plain, and its line.
+    fn record(&mut self, record: &[u8], line: u64, recorder: &mut Recorder);
+
+    /// Behind the record before, if any, stand plain ones.
+    fn plain(&mut self, _: &mut Recorder) {}
+}
+
+/// The artifact as blocks.
+pub(super) struct Feed<'a> {
+    reader: &'a mut (dyn BufRead + Send),
+    ends: Ends,
+    size: usize,
+    carry: Vec<u8>,
+    next: u64,
+    ended: bool,
+    too_long: bool,
+}
+
+/// Bytes of the artifact that begin and end with a record.
+#[derive(Default)]
+pub(super) struct Block {
+    bytes: Vec<u8>,
+    len: usize,
+    number: u64,
+    /// Already read, such as a header, and the lines it has.
+    pub(super) start: usize,
+    pub(super) lines: u64,
+}
+
+impl Block {
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl<'a> Feed<'a> {
+    pub(super) fn new(reader: &'a mut (dyn BufRead + Send), ends: Ends, size: usize) -> Self {
+        Self { reader, ends, size: size.max(1), carry: Vec::new(), next: 0, ended: false, too_long: false }
+    }
+
+    /// The next block; `false` at the end of the artifact.
+    pub(super) fn fill(&mut self, block: &mut Block) -> io::Result<bool> {
+        let mut goal = self.carry.len() + self.size;
+        (block.len, block.start, block.lines) = (self.carry.len(), 0, 0);
+        block.bytes.resize(goal.max(self.size + self.size / 8), 0);
+        if let Some(start) = block.bytes.get_mut(..block.len) {
+            start.copy_from_slice(&self.carry);
+        }
+        loop {
+            while !self.ended && block.len < goal {
+                match self.reader.read(block.bytes.get_mut(block.len..goal).unwrap_or_default()) {
+                    Ok(0) => self.ended = true,
+                    Ok(read) => block.len += read,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => {
+                        self.ended = true;
+                        self.carry.clear();
+                        return Err(error);
+                    }
+                }
+            }
+            let end = if self.ended { Some(block.len) } else { self.ends.last(block.bytes()) };
+            if let Some(end) = end {
+                self.carry.clear();
+                self.carry.extend_from_slice(block.bytes().get(end..).unwrap_or_default());
+                block.len = end;
+                block.number = self.next;
+                self.next += u64::from(end > 0);
+                return Ok(end > 0);
+            }
+            if goal > MAX_RECORD {
+                (self.ended, self.too_long) = (true, true);
+                self.carry.clear();
+                return Ok(false);
+            }
+            goal *= 2;
+            block.bytes.resize(goal, 0);
+        }
+    }
+
+    /// Whether the block taken last was the last.
+    fn is_last(&self) -> bool {
+        self.ended && self.carry.is_empty()
+    }
+}
+
+/// What depends on order in a block.
+#[derive(Default)]
+struct Events {
+    all: Vec<Event>,
+    /// The unusual records, one behind the other.
+    bytes: Vec<u8>,
+    plain: u64,
+    lines: u64,
+}
+
+enum Event {
+    /// The first request of an endpoint that the thread did not know.
+    Endpoint(Option<String>, String),
+    /// An unusual record: its end in `bytes`, and its line in the block, from 0.
+    Record(usize, u64),
+    /// One or more plain records.
+    Plain,
+}
+
+impl Events {
+    /// Takes the plain records of a block and notes the others.
+    fn of<P: Plain>(block: &Block, ends: Ends, plain: &mut P, tally: &mut Tally) -> Self {
+        let mut events = Self { lines: block.lines, ..Self::default() };
+        let bytes = block.bytes();
+        let (mut at, mut said) = (block.start, false);
+        while at < bytes.len() {
+            if let Some(end) = plain.take(bytes, at, tally) {
+                if !said {
+                    events.all.push(Event::Plain);
+                    said = true;
+                }
+                events.plain += 1;
+                events.lines += 1;
+                at = end;
+                continue;
+            }
+            let (end, lines) = ends.next(bytes, at);
+            events.announce(tally);
+            events.bytes.extend_from_slice(bytes.get(at..end).unwrap_or_default());
+            events.all.push(Event::Record(events.bytes.len(), events.lines));
+            said = false;
+            events.lines += lines;
+            at = end;
+        }
+        events.announce(tally);
+        events
+    }
+
+    fn announce(&mut self, tally: &mut Tally) {
+        self.all.extend(tally.news().map(|(method, name)| Event::Endpoint(method, name)));
+    }
+}
+
+/// What all threads share, in the order of the file.
+struct Ledger<'a, O> {
+    recorder: &'a mut Recorder,
+    ordered: &'a mut O,
+    next: u64,
+    lines: u64,
+    waiting: BTreeMap<u64, Events>,
+}
+
+impl<O: Ordered> Ledger<'_, O> {
+    fn submit(&mut self, number: u64, events: Events) {
+        self.waiting.insert(number, events);
+        while let Some(events) = self.waiting.remove(&self.next) {
+            self.apply(&events);
+            self.next += 1;
+        }
+    }
+
+    fn apply(&mut self, events: &Events) {
+        let mut from = 0;
+        for event in &events.all {
+            match event {
+                Event::Endpoint(method, name) => drop(self.recorder.endpoint(method.as_deref(), name)),
+                Event::Record(end, line) => {
+                    let record = events.bytes.get(from..*end).unwrap_or_default();
+                    self.ordered.record(record, self.lines + line + 1, self.recorder);
+                    from = *end;
+                }
+                Event::Plain => self.ordered.plain(self.recorder),
+            }
+        }
+        self.recorder.good_rows(events.plain);
+        self.lines += events.lines;
+    }
+}
+
+/// Reads everything from the block `first` on.
+pub(super) fn read<P: Plain, O: Ordered>(
+    feed: Feed<'_>,
+    first: Block,
+    threads: usize,
+    plain: &mut P,
+    ordered: &mut O,
+    recorder: &mut Recorder,
+) -> Result<(), ParseError> {
+    let others = if feed.is_last() { 0 } else { threads.saturating_sub(1) };
+    let ledger = Ledger { recorder: &mut *recorder, ordered, next: 0, lines: 0, waiting: BTreeMap::new() };
+    let shared = Shared { ends: feed.ends, feed: Mutex::new(feed), ledger: Mutex::new(ledger), done: Condvar::new() };
+    let mut own = (plain.clone(), Tally::default());
+    let mut shares: Vec<(P, Tally)> = (0..others).map(|_| (plain.clone(), Tally::default())).collect();
+    let outcome = thread::scope(|scope| {
+        let threads: Vec<_> =
+            shares.iter_mut().map(|share| scope.spawn(|| shared.work(Block::default(), share))).collect();
+        let own = shared.work(first, &mut own);
+        threads.into_iter().filter_map(|thread| thread.join().ok()).fold(own, Result::and)
+    });
+    let too_long = locked(&shared.feed).too_long;
+    let lines = locked(&shared.ledger).lines;
+    drop(shared);
+    *plain = own.0;
+    own.1.finish(recorder);
+    for (share, tally) in shares {
+        plain.join(share);
+        tally.finish(recorder);
+    }
+    outcome?;
+    if too_long {
+        let message = format!("a record longer than {} MiB; is a quote never closed?", MAX_RECORD >> 20);
+        return Err(ParseError::new(message).at_line(lines + 1));
+    }
+    Ok(())
+}
+
+/// Reads an artifact of lines.
+pub(super) fn read_lines<P: Plain, O: Ordered>(
+    source: &mut Source<'_>,
+    Blocks { size, threads }: Blocks,
+    plain: &mut P,
+    ordered: &mut O,
+    recorder: &mut Recorder,
+) -> Result<(), ParseError> {
+    let mut feed = Feed::new(&mut *source.reader, Ends::Line, size);
+    let mut first = Block::default();
+    feed.fill(&mut first)?;
+    read(feed, first, threads, plain, ordered, recorder)
+}
+
+/// What the threads have in common.
+struct Shared<'f, 'l, O> {
+    ends: Ends,
+    feed: Mutex<Feed<'f>>,
+    ledger: Mutex<Ledger<'l, O>>,
+    /// A block was entered into the ledger.
+    done: Condvar,
+}
+
+impl<O: Ordered> Shared<'_, '_, O> {
+    /// One thread's work: `block` if there is something in it, and all that it can get.
+    fn work<P: Plain>(&self, mut block: Block, (plain, tally): &mut (P, Tally)) -> io::Result<()> {
+        while !block.bytes().is_empty() || locked(&self.feed).fill(&mut block)? {
+            let events = Events::of(&block, self.ends, plain, tally);
+            let ledger = locked(&self.ledger);
+            // An unusual block keeps its records until its turn.
+            let far = |ledger: &mut Ledger<'_, O>| block.number > ledger.next + MAX_LEAD;
+            let mut ledger = self.done.wait_while(ledger, far).unwrap_or_else(PoisonError::into_inner);
+            ledger.submit(block.number, events);
+            self.done.notify_all();
+            block.len = 0;
+        }
+        Ok(())
+    }
+}
+
+/// A thread that panicked has ended the program already.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,327 @@
+//! Files read in blocks by several threads give the same run, to the bit, as record by record. [I/O]
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use loadgate::artifact::Head;
+use loadgate::format::blocks::Blocks;
+use loadgate::format::{Detected, FORMATS, Format, Source, by_id, detect};
+use loadgate::run::recorder::Recorder;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// The run as JSON, or why there is none. Of lines only the fast way knows the true number where a line ends with CR LF or
+/// nothing is in it.
+fn read(format: &Format, text: &[u8], blocks: Option<Blocks>) -> String {
+    let mut reader = text;
+    let mut recorder = Recorder::new();
+    let parsed = (format.parse)(&mut Source { name: "api.csv", reader: &mut reader, blocks }, &mut recorder);
+    // Not to hide a difference behind too many bad rows.
+    recorder.good_rows(1_000_000);
+    let mut run = recorder.finish().unwrap();
+    let odd = text.contains(&b'\r') || text.starts_with(b"\n") || text.windows(2).any(|two| two == b"\n\n");
+    for notice in run.notices.iter_mut().filter(|_| odd) {
+        notice.line = None;
+    }
+    let error = parsed.map_err(|error| if odd { error.message } else { error.to_string() });
+    format!("{error:?}\n{}", serde_json::to_string_pretty(&run).unwrap())
+}
+
+fn check(format: &Format, text: &[u8], sizes: &[usize]) {
+    let expected = read(format, text, None);
+    for size in sizes {
+        for threads in [1, 3] {
+            let found = read(format, text, Some(Blocks { size: *size, threads }));
+            assert!(
+                found == expected,
+                "{} in blocks of {size} by {threads} threads:\n{found}\nrecord by record:\n{expected}\nof\n{}",
+                format.id,
+                String::from_utf8_lossy(text),
+            );
+        }
+    }
+}
+
+fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files_below(&path, found) } else { found.push(path) }
+    }
+}
+
+#[test]
+fn every_fixture_is_read_alike_in_blocks_of_any_size() {
+    let mut files = Vec::new();
+    files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"), &mut files);
+    let mut read = 0;
+    for path in files {
+        let mut text = fs::read(&path).unwrap();
+        if text.starts_with(&[0x1f, 0x8b]) {
+            let bytes = std::mem::take(&mut text);
+            flate2::bufread::MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut text).unwrap();
+        }
+        let start = text.iter().take(Head::LEN).copied().collect();
+        if let Detected::One(format) = detect(&Head::new("api.csv", start, text.len() <= Head::LEN)) {
+            // A part is enough of the larger ones, and the small sizes only for the start.
+            text.truncate(200_000);
+            check(format, &text, &[50_000]);
+            text.truncate(8_000);
+            check(format, &text, &[64, 1_000]);
+            read += 1;
+        }
+    }
+    assert!(read > 50);
+}
+
+#[test]
+fn more_names_than_are_kept_end_in_the_same_bucket() {
+    let row = |n: u64| format!("1795425276454104707,200,{n},0,0,,,mixed,{n},GET,http://a/{},\n", n % 11_000);
+    let text: String = (0..23_000).map(row).collect();
+    check(by_id("vegeta-csv").unwrap(), text.as_bytes(), &[300_000]);
+}
+
+/// Cells that are plain, and cells that are not.
+fn cell(plain: &'static [&'static str]) -> impl Strategy<Value = String> {
+    const ODD: &[&str] = &[
+        "",
+        " ",
+        "x",
+        "-1",
+        "1e3",
+        "12.5",
+        "007",
+        "true",
+        "\"12\"",
+        "\"a,b\"",
+        "\"two\nlines\"",
+        "\"say \"\"hi\"\"\"",
+        "\"\"",
+        "a\"b",
+        "\"open",
+        "\u{e9}t\u{e9}",
+        "99999999999999999999",
+        "\"x\"y",
+        "a\rb",
+        "0.1234567891",
+        " 12 ",
+    ];
+    prop_oneof![12 => select(plain).prop_map(str::to_owned), 1 => select(ODD).prop_map(str::to_owned)]
+}
+
+/// Rows of such cells, some short, long, blank or with another line end.
+fn rows(columns: &'static [&'static [&'static str]], delimiter: &'static str) -> impl Strategy<Value = String> {
+    let cells = columns.iter().map(|plain| cell(plain).boxed()).collect::<Vec<_>>();
+    let row = (cells, 0_usize..40, select(&["\n", "\n", "\n", "\n", "\n", "\n", "\r\n", "\n\n", "\r"][..])).prop_map(
+        move |(mut cells, odd, end)| {
+            match odd {
+                0 => cells.truncate(3),
+                1 => cells.push("more".to_owned()),
+                2 => cells.clear(),
+                _ => {}
+            }
+            cells.join(delimiter) + end
+        },
+    );
+    prop::collection::vec(row, 0..60).prop_map(|rows| rows.concat())
+}
+
+/// Small blocks and the end of the file anywhere.
+fn shapes(text: &str, cut: usize) -> [Vec<u8>; 2] {
+    let mut cut_off = text.as_bytes().to_vec();
+    cut_off.truncate(text.len().saturating_sub(cut));
+    [text.as_bytes().to_vec(), cut_off]
+}
+
+const SECONDS: &[&str] = &["0.0091", "0.25", "1", "12.345678901", "0.000000001"];
+const STATUS: &[&str] = &["200", "200", "201", "404", "500"];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 16 } else { 2_000 }))]
+
+    #[test]
+    fn hey(rows in rows(&[SECONDS, &["0.1"], &["0"], &["0"], &["0"], &["0"], STATUS, SECONDS], ","), cut in 0_usize..60, size in 64_usize..3_000) {
+        let text = format!("response-time,DNS+dialup,DNS,Request-write,Response-delay,Response-read,status-code,offset\n{rows}");
+        for text in shapes(&text, cut) {
+            check(by_id("hey-csv").unwrap(), &text, &[size, 1 << 20]);
+        }
+    }
+
+    #[test]
+    fn oha(rows in rows(&[SECONDS, &["0.1"], &["0"], &["0"], SECONDS, &["30"], STATUS], ","), cut in 0_usize..60, size in 64_usize..3_000) {
+        let text = format!("request-start,DNS,DNS+dialup,Response-delay,request-duration,bytes,status\n{rows}");
+        for text in shapes(&text, cut) {
+            check(by_id("oha-csv").unwrap(), &text, &[size, 1 << 20]);
+        }
+    }
+
+    #[test]
+    fn vegeta(
+        rows in rows(
+            &[
+                &["1795425276454104707", "1795425276545883954"],
+                STATUS,
+                &["14302966", "23751026"],
+                &["0"],
+                &["30"],
+                &["", "", "", "no such host"],
+                &["", "Ym9keQ=="],
+                &["mixed"],
+                &["0", "1"],
+                &["GET", "POST", " PUT", ""],
+                &["http://127.0.0.1:8080/query", "http://127.0.0.1:8080/tools", ""],
+                &["Q29udGVudC1MZW5ndGg6IDMwDQ=="],
+            ],
+            ",",
+        ),
+        cut in 0_usize..60,
+        size in 64_usize..3_000,
+    ) {
+        for text in shapes(&rows, cut) {
+            check(by_id("vegeta-csv").unwrap(), &text, &[size, 1 << 20]);
+        }
+    }
+
+    #[test]
+    fn jmeter(
+        rows in rows(
+            &[
+                &["1767225600123", "1767225601456", "1767225601", "2026-01-01 00:00:00"],
+                &["12", "250", "0"],
+                &["login", "log out", "/a/b", "login-0"],
+                &["200", "500", "Non HTTP response code: java.net.SocketTimeoutException"],
+                &["OK", "OK", "Number of samples in transaction : 2, number of failing samples : 0"],
+                &["Users 1-1"],
+                &["text", ""],
+                &["true", "true", "true", "false", "TRUE"],
+                &["", "\"Test failed: text\nexpected\""],
+                &["1234"],
+                &["120"],
+                &["5", "7"],
+                &["5", "9", "null"],
+            ],
+            ",",
+        ),
+        cut in 0_usize..60,
+        size in 64_usize..3_000,
+        order in Just((0..13_usize).collect::<Vec<_>>()).prop_shuffle(),
+        shuffled: bool,
+    ) {
+        const HEADER: [&str; 13] = [
+            "timeStamp", "elapsed", "label", "responseCode", "responseMessage", "threadName", "dataType", "success",
+            "failureMessage", "bytes", "sentBytes", "grpThreads", "allThreads",
+        ];
+        let first = "1767225600123,12,login,200,OK,Users 1-1,text,true,,1234,120,5,5\n";
+        // In another order the rows are mostly wrong, which has to be seen alike too.
+        let header = order.iter().map(|at| HEADER[*at]).collect::<Vec<_>>();
+        let header = if shuffled { header } else { HEADER.to_vec() };
+        let text = format!("{}\n{first}{rows}", header.join(","));
+        for text in shapes(&text, cut) {
+            check(by_id("jmeter-csv").unwrap(), &text, &[size, 1 << 20]);
+        }
+        for text in shapes(&format!("{first}{rows}"), cut) {
+            check(by_id("jmeter-csv").unwrap(), &text, &[size]);
+        }
+    }
+
+    #[test]
+    fn k6_csv(
+        rows in rows(
+            &[
+                &["http_req_duration", "http_req_duration", "http_req_failed", "checks", "http_reqs", "vus", "mine"],
+                &["1730305221", "1730305221000", "1730305221000000", "2024-10-30T16:20:21Z"],
+                &["12.345678", "0.000000", "1.000000", "3"],
+                &["", "is 200"],
+                &["", "request timeout"],
+                &["GET", "POST", ""],
+                &["/a", "/b", ""],
+                &["200", "500", "0"],
+                &["https://a/b"],
+            ],
+            ",",
+        ),
+        cut in 0_usize..60,
+        size in 64_usize..3_000,
+    ) {
+        let text = format!("metric_name,timestamp,metric_value,check,error,method,name,status,url\n{rows}");
+        for text in shapes(&text, cut) {
+            check(by_id("k6-csv").unwrap(), &text, &[size, 1 << 20]);
+        }
+    }
+
+    #[test]
+    fn k6_ndjson(lines in prop::collection::vec(k6_line(), 0..80), cut in 0_usize..60, size in 64_usize..3_000) {
+        for text in shapes(&lines.concat(), cut) {
+            check(by_id("k6-json").unwrap(), &text, &[size, 1 << 20]);
+        }
+    }
+}
+
+/// Lines as k6 writes them, and lines that are odd in some way.
+fn k6_line() -> impl Strategy<Value = String> {
+    let metric = select(
+        &[
+            "http_req_duration",
+            "http_req_duration",
+            "http_req_failed",
+            "checks",
+            "http_reqs",
+            "http_req_waiting",
+            "vus",
+            "mine",
+            "iterations",
+            "grpc_req_duration",
+        ][..],
+    );
+    let time = select(
+        &[
+            "2026-11-23T09:04:45.348662556Z",
+            "2026-11-23T09:04:46Z",
+            "2026-11-23T09:05:01.5+01:00",
+            "2026-11-23T09:05:60Z",
+            "2026-11-23T09:04:4Z",
+            "yesterday",
+        ][..],
+    );
+    let value = select(
+        &["0", "1", "26.50563", "0.000001", "12", "007", "1e-7", "-1", "1234567890123.5", "null", "0.12345678"][..],
+    );
+    let tags = select(
+        &[
+            r#"{"expected_response":"true","group":"","method":"POST","name":"/a","proto":"HTTP/1.1","status":"200","url":"/a"}"#,
+            r#"{"expected_response":"true","group":"","method":"GET","name":"/b","proto":"HTTP/1.1","status":"200","url":"/a"}"#,
+            r#"{"method":"GET","name":"\u00e9","status":"200"}"#,
+            r#"{"method":"GET","name":"/é"}"#,
+            r#"{"error":"Get \"http://a\": EOF","method":"GET","name":"/b","status":"0"}"#,
+            r#"{"method":"GET","name":"/b","name":"/c"}"#,
+            r#"{"method":"GET","mine":"x","name":"/b","status":"500"}"#,
+            r#"{"method":"GET","name":{"a":"b"}}"#,
+            r#"{"url":"/only","method":"PUT"}"#,
+            r#"{"check":"is 200","group":""}"#,
+            r#"{"check":"is 200",}"#,
+            "{}",
+            "null",
+        ][..],
+    );
+    let shape = prop_oneof![
+        20 => Just(r#"{"metric":"METRIC","type":"Point","data":{"time":"TIME","value":VALUE,"tags":TAGS}}"#),
+        1 => Just(r#"{"type":"Point","data":{"time":"TIME","value":VALUE,"tags":TAGS},"metric":"METRIC"}"#),
+        1 => Just(r#"{"metric":"METRIC","type":"Point","data":{"time":"TIME","value":VALUE,"tags":TAGS,"metadata":{"a":"b"}}}"#),
+        1 => Just(r#"{"type":"Metric","data":{"name":"METRIC","type":"trend","contains":"time"},"metric":"METRIC"}"#),
+        1 => Just(r#"{"metric":"METRIC","type":"Point","data":{"time":"TIME","value":VALUE,"tags":TAGS}"#),
+        1 => Just(""),
+        1 => Just("# no JSON"),
+    ];
+    let end = prop_oneof![15 => Just("\n"), 1 => Just("\r\n"), 1 => Just("\n\n")];
+    (shape, metric, time, value, tags, end).prop_map(|(shape, metric, time, value, tags, end)| {
+        let line = shape.replace("METRIC", metric).replace("TIME", time).replace("VALUE", value).replace("TAGS", tags);
+        line + end
+    })
+}
+
+#[test]
+fn the_formats_that_are_read_in_blocks_are_known() {
+    for id in ["hey-csv", "jmeter-csv", "k6-csv", "k6-json", "oha-csv", "vegeta-csv"] {
+        assert!(FORMATS.iter().any(|format| format.id == id), "{id}");
+    }
+}
