@@ -286,10 +286,10 @@ pub struct RenderReport {
     #[arg(value_name = "REPORT.json")]
     pub report: PathBuf,
     /// What to make of it
-    #[arg(long, value_name = "KIND", default_value = "markdown")]
+    #[arg(long, value_name = "KIND", default_value = "markdown", env = "LOADGATE_FORMAT")]
     pub format: Page,
     /// Write it to this file instead of printing it
-    #[arg(short, long = "out", value_name = "FILE")]
+    #[arg(short, long = "out", value_name = "FILE", env = "LOADGATE_OUT")]
     pub out: Option<PathBuf>,
     /// Folder with templates of your own
     #[arg(long, value_name = "DIR", env = "LOADGATE_TEMPLATE_DIR")]
@@ -315,7 +315,7 @@ pub enum Page {
 #[derive(Debug, Clone, Args)]
 pub struct Formats {
     /// How to print
-    #[arg(long, value_name = "KIND", default_value = "text")]
+    #[arg(long, value_name = "KIND", default_value = "text", env = "LOADGATE_FORMAT")]
     pub format: TextOrJson,
 }
 
@@ -365,13 +365,13 @@ pub struct BaselineFile {
 #[derive(Debug, Clone, Args)]
 pub struct RunOrigin {
     /// The commit that was tested [default: from GitHub's environment, then git]
-    #[arg(long, value_name = "SHA")]
+    #[arg(long, value_name = "SHA", env = "LOADGATE_COMMIT")]
     pub commit: Option<String>,
     /// The branch or tag that was tested [default: from GitHub's environment, then git]
-    #[arg(long = "ref", value_name = "REF")]
+    #[arg(long = "ref", value_name = "REF", env = "LOADGATE_REF")]
     pub git_ref: Option<String>,
     /// When the load test ran [default: as the results say, else now]
-    #[arg(long, value_name = "RFC3339")]
+    #[arg(long, value_name = "RFC3339", env = "LOADGATE_TIME")]
     pub time: Option<Timestamp>,
 }
 
@@ -388,7 +388,7 @@ pub struct BaselineAdd {
     #[command(flatten)]
     pub origin: RunOrigin,
     /// Print what would change, write nothing
-    #[arg(long)]
+    #[arg(long, env = "LOADGATE_DRY_RUN", value_parser = FalseyValueParser::new())]
     pub dry_run: bool,
 }
 
@@ -399,7 +399,7 @@ pub struct BaselineShow {
     #[command(flatten)]
     pub file: BaselineFile,
     /// How to print
-    #[arg(long, value_name = "KIND", default_value = "text")]
+    #[arg(long, value_name = "KIND", default_value = "text", env = "LOADGATE_FORMAT")]
     pub format: TextOrJson,
 }
 
@@ -413,7 +413,7 @@ pub struct BaselineDiff {
     #[command(flatten)]
     pub file: BaselineFile,
     /// How to print
-    #[arg(long, value_name = "KIND", default_value = "text")]
+    #[arg(long, value_name = "KIND", default_value = "text", env = "LOADGATE_FORMAT")]
     pub format: TextOrJson,
 }
 
@@ -435,16 +435,16 @@ pub struct BaselineAccept {
     #[arg(value_name = "FILES")]
     pub files: Vec<String>,
     /// The run that starts the new level [default: the newest]
-    #[arg(long, value_name = "RUN", conflicts_with = "files")]
+    #[arg(long, value_name = "RUN", conflicts_with = "files", env = "LOADGATE_RUN")]
     pub run: Option<String>,
     /// The endpoint, as shown in the report; `*` is every one
-    #[arg(long, value_name = "ENDPOINT")]
+    #[arg(long, value_name = "ENDPOINT", env = "LOADGATE_ENDPOINT")]
     pub endpoint: String,
     /// The metric; may be repeated [default: every metric]
-    #[arg(long, value_name = "METRIC")]
+    #[arg(long, value_name = "METRIC", env = "LOADGATE_METRIC")]
     pub metric: Vec<crate::run::metric::Metric>,
     /// Why, for the commit message
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", env = "LOADGATE_REASON")]
     pub reason: Option<String>,
     /// Where it is.
     #[command(flatten)]
@@ -453,7 +453,7 @@ pub struct BaselineAccept {
     #[command(flatten)]
     pub origin: RunOrigin,
     /// Print what would change, write nothing
-    #[arg(long)]
+    #[arg(long, env = "LOADGATE_DRY_RUN", value_parser = FalseyValueParser::new())]
     pub dry_run: bool,
 }
 
@@ -467,7 +467,7 @@ pub struct BaselineRemove {
     #[command(flatten)]
     pub file: BaselineFile,
     /// Print what would change, write nothing
-    #[arg(long)]
+    #[arg(long, env = "LOADGATE_DRY_RUN", value_parser = FalseyValueParser::new())]
     pub dry_run: bool,
 }
 
@@ -475,10 +475,10 @@ pub struct BaselineRemove {
 #[derive(Debug, Clone, Args)]
 pub struct Init {
     /// Write for this tool, whether or not a load test of it is found
-    #[arg(long, value_name = "TOOL")]
+    #[arg(long, value_name = "TOOL", env = "LOADGATE_TOOL")]
     pub tool: Option<InitTool>,
     /// Print what would be written, write nothing
-    #[arg(long)]
+    #[arg(long, env = "LOADGATE_DRY_RUN", value_parser = FalseyValueParser::new())]
     pub dry_run: bool,
 }
 
@@ -501,10 +501,10 @@ pub enum InitTool {
 #[derive(Debug, Clone, Args)]
 pub struct Doctor {
     /// How to print
-    #[arg(long, value_name = "KIND", default_value = "text")]
+    #[arg(long, value_name = "KIND", default_value = "text", env = "LOADGATE_FORMAT")]
     pub format: TextOrJson,
     /// Print every setting with where its value comes from instead
-    #[arg(long)]
+    #[arg(long, env = "LOADGATE_SHOW_CONFIG", value_parser = FalseyValueParser::new())]
     pub show_config: bool,
 }
 
@@ -541,19 +541,19 @@ pub struct HistoryAdd {
     #[command(flatten)]
     pub folder: HistoryFolder,
     /// The commit that was tested [default: as the report says, then from GitHub's environment, then git]
-    #[arg(long, value_name = "SHA")]
+    #[arg(long, value_name = "SHA", env = "LOADGATE_COMMIT")]
     pub commit: Option<String>,
     /// The branch or tag that was tested [default: likewise]
-    #[arg(long = "ref", value_name = "REF")]
+    #[arg(long = "ref", value_name = "REF", env = "LOADGATE_REF")]
     pub git_ref: Option<String>,
     /// When the load test ran [default: as the results say]
-    #[arg(long, value_name = "RFC3339")]
+    #[arg(long, value_name = "RFC3339", env = "LOADGATE_TIME")]
     pub time: Option<Timestamp>,
     /// GitHub's number of the workflow run, which counts once [default: from GitHub's environment]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", env = "LOADGATE_WORKFLOW_RUN_ID")]
     pub workflow_run_id: Option<u64>,
     /// Runs kept per suite [default: 400, or as the config says]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", env = "LOADGATE_KEEP")]
     pub keep: Option<usize>,
 }
 
@@ -564,7 +564,7 @@ pub struct HistoryList {
     #[command(flatten)]
     pub folder: HistoryFolder,
     /// How to print
-    #[arg(long, value_name = "KIND", default_value = "text")]
+    #[arg(long, value_name = "KIND", default_value = "text", env = "LOADGATE_FORMAT")]
     pub format: TextOrJson,
 }
 
@@ -575,7 +575,7 @@ pub struct HistoryPrune {
     #[command(flatten)]
     pub folder: HistoryFolder,
     /// Runs kept per suite [default: 400, or as the config says]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", env = "LOADGATE_KEEP")]
     pub keep: Option<usize>,
 }
 
@@ -597,7 +597,7 @@ pub struct Site {
     #[command(flatten)]
     pub folder: HistoryFolder,
     /// The repository's page, for links to commits [default: from GitHub's environment]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "LOADGATE_REPOSITORY")]
     pub repository: Option<String>,
     /// Folder with templates of your own: site.html.j2, card.html.j2
     #[arg(long, value_name = "DIR", env = "LOADGATE_TEMPLATE_DIR")]
@@ -608,56 +608,56 @@ pub struct Site {
 #[derive(Debug, Clone, Args)]
 pub struct Simulate {
     /// The same seed gives the same bytes on every machine
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", env = "LOADGATE_SEED")]
     pub seed: u64,
     /// Folder for the files
-    #[arg(short, long = "out", value_name = "DIR")]
+    #[arg(short, long = "out", value_name = "DIR", env = "LOADGATE_OUT")]
     pub out: PathBuf,
     /// Length and users of this profile; rates follow the users
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["seconds", "users"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["seconds", "users"], env = "LOADGATE_PROFILE")]
     pub profile: Option<String>,
     /// Multiplies the profile's times
-    #[arg(long, value_name = "FACTOR", default_value = "1")]
+    #[arg(long, value_name = "FACTOR", default_value = "1", env = "LOADGATE_SCALE")]
     pub scale: Positive,
     /// Seconds of load
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, env = "LOADGATE_SECONDS")]
     pub seconds: u32,
     /// Concurrent users to write into the files
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, env = "LOADGATE_USERS")]
     pub users: u32,
     /// Stop after this many requests instead of after --seconds
-    #[arg(long, value_name = "N", conflicts_with = "bytes")]
+    #[arg(long, value_name = "N", conflicts_with = "bytes", env = "LOADGATE_REQUESTS")]
     pub requests: Option<u64>,
     /// Stop when the k6 points or the JTL are so large: "500MB", "10GB"
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", env = "LOADGATE_BYTES")]
     pub bytes: Option<String>,
     /// An endpoint, instead of api_gateway, rag_service and mcp_server:
     /// "POST /checkout:rate=20,median=120ms,sigma=0.5,slow=2%,errors=0.3%,bytes=2048"; may be repeated
-    #[arg(long, value_name = "NAME:SETTINGS")]
+    #[arg(long, value_name = "NAME:SETTINGS", env = "LOADGATE_SERVICE")]
     pub service: Vec<String>,
     /// How far the speed of a service differs from run to run
-    #[arg(long, value_name = "SHARE", default_value = "3%")]
+    #[arg(long, value_name = "SHARE", default_value = "3%", env = "LOADGATE_NOISE")]
     pub noise: Share,
     /// Seconds at the start in which everything is slower
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, env = "LOADGATE_WARM_UP")]
     pub warm_up: u32,
     /// Share of time in which errors are ten times as frequent
-    #[arg(long, value_name = "SHARE", default_value = "2%")]
+    #[arg(long, value_name = "SHARE", default_value = "2%", env = "LOADGATE_BURSTS")]
     pub bursts: Share,
     /// Make an endpoint worse: "api_gateway:latency*1.3,error+1pp"; may be repeated
-    #[arg(long, value_name = "ENDPOINT:CHANGES")]
+    #[arg(long, value_name = "ENDPOINT:CHANGES", env = "LOADGATE_DEGRADE")]
     pub degrade: Vec<String>,
     /// Write one part of the run: 2/4 is the second of four, and all four merged are the run
-    #[arg(long, value_name = "I/N", conflicts_with = "bytes")]
+    #[arg(long, value_name = "I/N", conflicts_with = "bytes", env = "LOADGATE_SHARD")]
     pub shard: Option<String>,
     /// Write k6 NDJSON as well
-    #[arg(long)]
+    #[arg(long, env = "LOADGATE_JTL", value_parser = FalseyValueParser::new())]
     pub k6: bool,
     /// Write a JMeter JTL as well
-    #[arg(long)]
+    #[arg(long, env = "LOADGATE_JTL", value_parser = FalseyValueParser::new())]
     pub jtl: bool,
     /// Write the run in loadgate's own format as well, as `merge` takes it
-    #[arg(long)]
+    #[arg(long, env = "LOADGATE_RUN_FILE", value_parser = FalseyValueParser::new())]
     pub run_file: bool,
 }
 
@@ -698,7 +698,7 @@ pub struct Merge {
     #[arg(short, long = "output", value_name = "RUN.json")]
     pub output: PathBuf,
     /// How many shards there should be; missing ones are named, and the run is no longer complete
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", env = "LOADGATE_EXPECT")]
     pub expect: Option<u32>,
 }
 
@@ -777,4 +777,29 @@ pub enum EngineKind {
     Host,
     /// In a container.
     Docker,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn every_option_has_its_variable() {
+        fn look(command: &clap::Command, found: &mut Vec<String>) {
+            for option in command.get_arguments().filter(|option| option.get_long().is_some()) {
+                let name = option.get_long().unwrap_or_default();
+                let own = ["help", "version", "output"].contains(&name);
+                let wanted = format!("LOADGATE_{}", name.to_uppercase().replace('-', "_"));
+                if !own && option.get_env().is_none_or(|variable| variable.to_string_lossy() != wanted) {
+                    found.push(format!("{} --{name}", command.get_name()));
+                }
+            }
+            command.get_subcommands().for_each(|command| look(command, found));
+        }
+        let mut without = Vec::new();
+        look(&Cli::command(), &mut without);
+        assert_eq!(without, Vec::<String>::new());
+    }
 }

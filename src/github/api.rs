@@ -381,7 +381,8 @@ impl<T: Transport> Api<T> {
     async fn contents(&self, path: &str, reference: &str) -> Result<Option<Value>, CallError> {
         let path = utf8_percent_encode(path.trim_matches('/'), PATH);
         match self.client.get(&self.path(&format!("/contents/{path}?ref={}", segment(reference)))).await {
-            Err(error) if error.is_not_found() => Ok(None),
+            // A commit that is not there says nothing about its files.
+            Err(error) if error.is_not_found() && !error.says(&["no commit found"]) => Ok(None),
             other => other.map(Some),
         }
     }
