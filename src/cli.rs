@@ -651,7 +651,7 @@ pub struct Simulate {
     #[arg(long, value_name = "I/N", conflicts_with = "bytes", env = "LOADGATE_SHARD")]
     pub shard: Option<String>,
     /// Write k6 NDJSON as well
-    #[arg(long, env = "LOADGATE_JTL", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "LOADGATE_K6", value_parser = FalseyValueParser::new())]
     pub k6: bool,
     /// Write a JMeter JTL as well
     #[arg(long, env = "LOADGATE_JTL", value_parser = FalseyValueParser::new())]
