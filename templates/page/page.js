@@ -79,6 +79,10 @@
   };
   all("figure[data-stops]").forEach(enliven);
 
+  // The addressed card, until the reader moves: cards above it take their height only when they are loaded.
+  let held = null;
+  for (const move of ["wheel", "keydown", "pointerdown", "touchstart"]) addEventListener(move, () => (held = null), { passive: true });
+
   // A card is a page of its own; here its contents are taken over when it comes near. Parsed, never run.
   const load = async (card) => {
     const link = card.querySelector("a[data-card]");
@@ -90,6 +94,7 @@
       const parts = all("article > :not(h1)", page).map((part) => document.importNode(part, true));
       card.querySelector("[data-place]").replaceChildren(...parts);
       all("figure[data-stops]", card).forEach(enliven);
+      if (held) held.scrollIntoView();
     } catch {
       // Opened as a file or offline: the link to the card's own page stays.
     }
@@ -101,12 +106,12 @@
       { rootMargin: "400px" },
     );
     cards.forEach((card) => near.observe(card));
-    // What is above takes its height only when it is loaded, so the addressed card is loaded first and held in sight.
     const address = async () => {
       const card = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
       if (!card || !card.matches(".card")) return;
-      await load(card);
+      held = card;
       card.scrollIntoView();
+      await load(card);
     };
     addEventListener("hashchange", address);
     address();
