@@ -108,13 +108,9 @@ impl<'a> Rows<'a> {
                 reader.read_byte_record(&mut header)?;
             }
             Input::Blocks { first, .. } => {
-                let ends = Ends::Row(self.delimiter);
-                let mut reader = splitter(self.delimiter);
-                while first.start < first.bytes().len() && header.is_empty() {
-                    let (end, lines) = ends.next(first.bytes(), first.start);
-                    split(first.bytes().get(first.start..end).unwrap_or_default(), &mut reader, &mut header);
-                    (first.start, first.lines) = (end, first.lines + lines);
-                }
+                let (row, end, lines) = first_row(first, self.delimiter);
+                header = row;
+                (first.start, first.lines) = (end, first.lines + lines);
             }
         }
         self.header = header.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_lowercase()).collect();
@@ -160,6 +156,10 @@ impl<'a> Rows<'a> {
     ) -> Result<(), ParseError> {
         let Input::Blocks { feed, first, threads } = self.input else { return self.each(recorder, read) };
         let mut sequence = Sequence::new(&self.header, self.delimiter, read);
+        if self.header.is_empty() {
+            // It may be a plain one, which the sequence does not see.
+            sequence.width = first_row(&first, self.delimiter).0.len();
+        }
         let mut rows = PlainRows { plain: plain.clone(), cells: Cells::default(), delimiter: self.delimiter };
         blocks::read(feed, first, threads, &mut rows, &mut sequence, recorder)?;
         *plain = rows.plain;
@@ -303,6 +303,18 @@ impl<R: FnMut(&Row<'_>, &mut Recorder) -> Result<(), String> + Send> Ordered for
     fn plain(&mut self, recorder: &mut Recorder) {
         self.settle(recorder);
     }
+}
+
+/// The first row of the block that is not blank; where it ends, and how many lines that took.
+fn first_row(block: &Block, delimiter: u8) -> (csv::ByteRecord, usize, u64) {
+    let mut reader = splitter(delimiter);
+    let (mut row, mut start, mut lines) = (csv::ByteRecord::new(), block.start, 0);
+    while start < block.bytes().len() && row.is_empty() {
+        let (end, more) = Ends::Row(delimiter).next(block.bytes(), start);
+        split(block.bytes().get(start..end).unwrap_or_default(), &mut reader, &mut row);
+        (start, lines) = (end, lines + more);
+    }
+    (row, start, lines)
 }
 
 /// What splits single rows; costs more to make than a thousand rows to split.

@@ -325,3 +325,11 @@ fn the_formats_that_are_read_in_blocks_are_known() {
         assert!(FORMATS.iter().any(|format| format.id == id), "{id}");
     }
 }
+
+#[test]
+fn a_short_last_row_without_a_header_was_cut_off() {
+    let row = "1767225600123,12,login,200,OK,Users 1-1,text,true,,1234,120,5,5\n";
+    for last in ["1767225600123,12,login\n", "1767225600123,12,login"] {
+        check(by_id("jmeter-csv").unwrap(), format!("{row}{last}").as_bytes(), &[64, 1 << 20]);
+    }
+}
