@@ -9,16 +9,16 @@ pub mod proportion;
 use statrs::distribution::{Continuous, ContinuousCDF, StudentsT};
 use statrs::function::beta::checked_beta_reg;
 
-/// Requests of one run are not independent: their variance counts double [2].
+/// Requests of one run are not independent: their variance counts double (section 2).
 pub const DESIGN_EFFECT: f64 = 2.0;
-/// Degrees of freedom that the prior is worth against a row's own history [2].
+/// Degrees of freedom that the prior is worth against a row's own history (section 2).
 pub const PRIOR_DF: u32 = 8;
-/// Weight of the prior against the pool of the other rows [2].
+/// Weight of the prior against the pool of the other rows (section 2).
 pub const PRIOR_WEIGHT: f64 = 4.0;
-/// The 80 % quantile of the normal distribution: the power that "can be detected" asks for [2].
+/// The 80 % quantile of the normal distribution: the power that "can be detected" asks for (section 2).
 pub const Z80: f64 = 0.841_621_233_572_914_3;
 
-/// Comparisons with a limit: exactly on it is within, so the last bits must not decide [2].
+/// Comparisons with a limit: exactly on it is within, so the last bits must not decide (section 2).
 pub const EPSILON: f64 = 1e-9;
 
 /// Arithmetic mean; `None` of nothing.
@@ -45,7 +45,7 @@ pub struct Scatter {
     pub variance: f64,
 }
 
-/// Scatter of `(segment, value)` around the means of their segments [4]; a segment's values stand together.
+/// Scatter of `(segment, value)` around the means of their segments (section 4); a segment's values stand together.
 pub fn scatter(values: &[(u32, f64)]) -> Scatter {
     let mut df = 0;
     let mut squares = 0.0;
@@ -57,7 +57,7 @@ pub fn scatter(values: &[(u32, f64)]) -> Scatter {
     Scatter { df, variance: if df == 0 { 0.0 } else { squares / f64::from(df) } }
 }
 
-/// Variance of the pool of like rows, shrunk to the prior [4]: `(4 s0^2 + nubar sbar2)/(4 + nubar)`, where `sbar2` is
+/// Variance of the pool of like rows, shrunk to the prior (section 4): `(4 s0^2 + nubar sbar2)/(4 + nubar)`, where `sbar2` is
 /// `sum(nu s2)/sum(nu)` and `nubar` the mean of `nu`, over the rows with `nu > 0`; without any `s0^2`.
 pub fn pooled_variance(prior_sd: f64, rows: impl IntoIterator<Item = Scatter>) -> f64 {
     let (mut count, mut df, mut squares) = (0.0, 0.0, 0.0);
@@ -74,19 +74,19 @@ pub fn pooled_variance(prior_sd: f64, rows: impl IntoIterator<Item = Scatter>) -
     (PRIOR_WEIGHT * prior + mean_df * (squares / df)) / (PRIOR_WEIGHT + mean_df)
 }
 
-/// A row's own variance, shrunk to the pool's [4]: `(8 P2 + nu s2)/(8 + nu)` (moderated t, Smyth 2004).
+/// A row's own variance, shrunk to the pool's (section 4): `(8 P2 + nu s2)/(8 + nu)` (moderated t, Smyth 2004).
 pub fn shrunken_variance(pool: f64, own: Scatter) -> f64 {
     let df = f64::from(own.df);
     (f64::from(PRIOR_DF) * pool + df * own.variance) / (f64::from(PRIOR_DF) + df)
 }
 
-/// Variance of a difference of logs that comes from rounded artifacts [4]: `(q1^2/k + q0^2/M)/12`, where `q` is the
+/// Variance of a difference of logs that comes from rounded artifacts (section 4): `(q1^2/k + q0^2/M)/12`, where `q` is the
 /// rounding step over the value (1 has no unit), `now` over `k` values and `before` over `M`.
 pub fn rounding_variance(now: f64, k: usize, before: f64, m: usize) -> f64 {
     (now * now / k as f64 + before * before / m as f64) / 12.0
 }
 
-/// Sampling variance of ln(percentile) in one run of `requests` requests [4]:
+/// Sampling variance of ln(percentile) in one run of `requests` requests (section 4):
 /// `2 p(1-p)/n * slope^2`, `slope = max(ln(Q_b/Q_a), 0.02)/(b - a)`, from the known percentiles `(level, value)` next
 /// below and above; a side that has none is replaced by the percentile itself, and without either the variance is 0.
 pub fn percentile_sampling_variance(
@@ -103,7 +103,7 @@ pub fn percentile_sampling_variance(
     DESIGN_EFFECT * own.0 * (1.0 - own.0) / requests * slope * slope
 }
 
-/// What the variance of a difference of two means of logs is made of [4].
+/// What the variance of a difference of two means of logs is made of (section 4).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Noise {
     /// Run-to-run variance of one value.
@@ -179,14 +179,14 @@ pub fn t_quantiles(df: u32) -> Option<TQuantiles> {
     Some(TQuantiles { q975: quantile(0.975), q99: quantile(0.99) })
 }
 
-/// Smallest shift of logs that reaches both p <= .01 and the limit `lambda` in 4 of 5 runs [4]:
+/// Smallest shift of logs that reaches both p <= .01 and the limit `lambda` in 4 of 5 runs (section 4):
 /// `max(lambda + z80 sqrt V, (t.99 + z80) sqrt V)`.
 pub fn detectable_shift(lambda: f64, variance: f64, quantiles: TQuantiles) -> f64 {
     let sd = variance.sqrt();
     (lambda + Z80 * sd).max((quantiles.q99 + Z80) * sd)
 }
 
-/// Benjamini & Hochberg 1995: which of the p-values are significant at `level`, ties together, in input order [8].
+/// Benjamini & Hochberg 1995: which of the p-values are significant at `level`, ties together, in input order (section 8).
 pub fn benjamini_hochberg(p: &[f64], level: f64) -> Vec<bool> {
     let mut sorted = p.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);

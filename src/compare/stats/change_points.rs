@@ -1,5 +1,5 @@
 //! Where the level of a series changed: E-divisive (Matteson & James 2014) with a permutation test that gives the same
-//! result on every machine [13]. Informative only, nothing is judged by it.
+//! result on every machine (section 13). Informative only, nothing is judged by it.
 
 /// Longest series that is looked at: its end.
 const LONGEST: usize = 100;

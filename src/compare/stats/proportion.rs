@@ -1,4 +1,4 @@
-//! Two counts of failures among requests: did the rate rise? [7]
+//! Two counts of failures among requests: did the rate rise? (section 7)
 //!
 //! Rates are ratios 0..1. Counts are `f64` because overdispersed ones are divided by a factor first.
 
