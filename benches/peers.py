@@ -2,7 +2,7 @@
 """Speed and memory of whole processes beside the physical limit (`wc -l`) and the peers, on this machine, in one run.
 
     benches/peers.py target/dist/loadgate                    everything, 1 GB a file
-    benches/peers.py target/release/loadgate --quick         for CI: 100 MB, fails where a goal is missed by more than twice
+    benches/peers.py target/release/loadgate --quick         for CI: 100 MB, fails where a goal is missed by more than four times
     benches/peers.py BINARY --only jtl-csv k6-json --size 300M --rounds 5
 
 Every file is made here, the same on every machine: some 40,000 requests of a seeded generator, repeated up to the size.
@@ -10,10 +10,11 @@ What `loadgate inspect --format json` says of it must be the truth: counts, fail
 quantiles within 1 %. Commands run in turn (A B C, A B C, ...); ratios are medians of ratios within a round, of CPU time
 (user + system), which holds on a shared machine. DuckDB and polars take part if this Python can import them.
 
-Exit status: 0 all well, 1 a wrong answer, or (with --quick) a goal missed by more than twice.
+Exit status: 0 all well, 1 a wrong answer, or (with --quick) a goal missed by more than four times.
 """
 
 import argparse
+import concurrent.futures
 import json
 import math
 import os
@@ -228,12 +229,12 @@ def main():
     options.add_argument("--size", default=None, help="bytes of each file, with K, M or G (1G; 100M with --quick)")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--only", nargs="*", default=None, help=f"of: {' '.join([*GOALS, *RATES])} names start")
-    options.add_argument("--quick", action="store_true", help="a few formats, and fail where a goal is missed by more than twice")
+    options.add_argument("--quick", action="store_true", help="a few formats, and fail where a goal is missed by more than four times")
     given = options.parse_args()
     size = given.size or ("100M" if given.quick else "1G")
     size = int(size.rstrip("KMG")) * {"K": 10**3, "M": 10**6, "G": 10**9}.get(size[-1], 1)
     only = given.only or (["jtl-csv", "k6-json", "start"] if given.quick else [*GOALS, *RATES, "names", "start"])
-    slack = 2.0 if given.quick else 1.0
+    slack = 4.0 if given.quick else 1.0
     missed, failed = [], []
     binary = os.path.abspath(given.binary)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="loadgate-bench-"))
@@ -244,10 +245,13 @@ def main():
             missed.append(what)
 
     def one(form, labels, bytes_):
-        file, truth, rows = make(folder, form, labels, bytes_)
+        # In processes of their own: a child's peak memory counts that of the process it was started from.
+        with concurrent.futures.ProcessPoolExecutor(1) as apart:
+            file, truth, rows = apart.submit(make, folder, form, labels, bytes_).result()
+            differences = apart.submit(wrong, file, truth, binary).result() if labels <= 10_000 else None
+        del truth
         bytes_ = file.stat().st_size
-        if labels <= 10_000:
-            differences = wrong(file, truth, binary)
+        if differences is not None:
             print(f"\n{form}, {labels} endpoints, {rows} requests: {'as the truth' if not differences else differences[:3]}")
             failed.extend(differences)
         ours = [binary, "inspect", "--format", "json", file]
