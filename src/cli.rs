@@ -1,10 +1,6 @@
 //! The only place where an option has a name, a default and a help text.
 
-#![allow(
-    rustdoc::invalid_html_tags,
-    rustdoc::bare_urls,
-    reason = "these comments are help texts, printed as they are"
-)]
+#![allow(rustdoc::invalid_html_tags, rustdoc::bare_urls, reason = "these comments are help texts, printed as they are")]
 #![expect(clippy::doc_markdown, reason = "these comments are help texts, printed as they are")]
 
 use std::path::PathBuf;
