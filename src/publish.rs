@@ -27,6 +27,7 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub use self::annotate::for_the_step as annotations;
 pub use self::files::Tip;
 pub use self::observe::{Closed, Observed, Seen, Trouble};
 pub use self::plan::{Situation, plan};

@@ -12,7 +12,6 @@ use crate::cli::{Check, Judging, Output, Publishing};
 use crate::config::Config;
 use crate::files;
 use crate::github::client::Patience;
-use crate::github::commands::{Annotation, Level};
 use crate::github::context::Context;
 use crate::pipeline;
 use crate::publish::base::{Base, Unreadable};
@@ -72,7 +71,7 @@ pub fn run(arguments: &Check, world: &World<'_>) -> anyhow::Result<Done> {
     }
     let workflow_commands = match arguments.output {
         // When publishing, they are part of it.
-        Output::Github if reach == Reach::Plan => annotations(report).iter().map(ToString::to_string).collect(),
+        Output::Github if reach == Reach::Plan => published.annotations.iter().map(ToString::to_string).collect(),
         _ => Vec::new(),
     };
     let talk = if asks { published.talk() } else { String::new() };
@@ -181,34 +180,4 @@ pub(super) fn file_name(suite: &str) -> String {
 fn width(world: &World<'_>) -> usize {
     let told = world.vars.get("COLUMNS").and_then(|columns| columns.parse().ok());
     told.or_else(|| comfy_table::Table::new().width().map(usize::from)).unwrap_or(WIDTH)
-}
-
-/// The worst rows for the runner, at most ten of a level: it drops the rest.
-pub fn annotations(report: &Report) -> Vec<Annotation> {
-    const MOST: usize = 10;
-    let of = |wanted: Status, level: Level| {
-        let rows = report.suites.iter().flat_map(|suite| &suite.rows).filter(move |row| row.status == wanted);
-        rows.take(MOST).map(move |row| {
-            let place = row.rule.as_ref().and_then(|rule| place(&rule.place));
-            let metric = if row.text.metric.is_empty() { String::new() } else { format!(" {}", row.text.metric) };
-            let annotation =
-                Annotation::new(level, format!("{}: {}{metric}", row.text.mark, row.endpoint), row.why.as_str());
-            match place {
-                Some((file, line)) => annotation.at(file, Some(line)),
-                None => annotation,
-            }
-        })
-    };
-    of(Status::Fail, Level::Error)
-        .chain(of(Status::Warn, Level::Warning))
-        .chain(of(Status::Missing, Level::Warning))
-        .chain(of(Status::Inconclusive, Level::Notice))
-        .collect()
-}
-
-/// `file:line:column` of a rule that the user wrote.
-fn place(text: &str) -> Option<(&str, u64)> {
-    let (rest, _) = text.rsplit_once(':')?;
-    let (file, line) = rest.rsplit_once(':')?;
-    Some((file, line.parse().ok()?))
 }

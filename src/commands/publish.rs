@@ -12,10 +12,11 @@ use crate::baseline::store::{self, Stored};
 use crate::baseline::{Baseline, Origin};
 use crate::cli::{Publish, Publishing};
 use crate::github::client::{Patience, Token};
+use crate::github::commands::Annotation;
 use crate::github::context::{Context, Event};
 use crate::history::{self, Line, Stamp};
 use crate::publish::session::{Publication, Session, mask};
-use crate::publish::{Edits, FileEdit, Plan, Target, Wishes};
+use crate::publish::{self, Edits, FileEdit, Plan, Target, Wishes};
 use crate::report::Report;
 use crate::report::read::{self, ReadError};
 use crate::run::Notice;
@@ -93,6 +94,8 @@ pub(super) struct Published {
     pub(super) notices: Vec<Notice>,
     /// Lines for the workflow's runner.
     pub(super) log: String,
+    /// What the runner would show beside the code.
+    pub(super) annotations: Vec<Annotation>,
 }
 
 impl Published {
@@ -130,11 +133,17 @@ pub(super) fn carry_out(
     let folder = folder(world, session.context());
     let mut wishes = wishes(judged, publishing, report_dir, &folder, world);
     wishes.remote = publishing.dry_run || reach == Reach::GitHub;
+    let annotations = publish::annotations(&judged.report, &wishes);
     let edits = edits(judged, session.context(), &wishes, &folder, world);
     let texts = &judged.templates;
     let publication = Publication { report: &judged.report, wishes: &wishes, target, texts, edits: &edits };
     if publishing.dry_run || reach == Reach::Plan {
-        return Ok(Published { plan: session.plan(&publication), notices: Vec::new(), log: String::new() });
+        return Ok(Published {
+            plan: session.plan(&publication),
+            notices: Vec::new(),
+            log: String::new(),
+            annotations,
+        });
     }
     let mut log = Vec::new();
     // What the action's input holds came from the runner, which masks it already.
@@ -146,7 +155,7 @@ pub(super) fn carry_out(
         bail!("{failed}");
     }
     let log = String::from_utf8(log).unwrap_or_default();
-    Ok(Published { plan: outcome.plan, notices: outcome.notices, log })
+    Ok(Published { plan: outcome.plan, notices: outcome.notices, log, annotations })
 }
 
 /// Leaves the plan beside the report, and the report again with what publishing added to it.

@@ -11,7 +11,7 @@ const OF_A_LEVEL: usize = 10;
 const ON_A_CHECK_RUN: usize = 500;
 
 /// For the runner.
-pub(super) fn for_the_step(report: &Report, wishes: &Wishes) -> Vec<Annotation> {
+pub fn for_the_step(report: &Report, wishes: &Wishes) -> Vec<Annotation> {
     let of = |level: Level| all(report, wishes).filter(move |it| it.level == level).take(OF_A_LEVEL);
     of(Level::Error).chain(of(Level::Warning)).collect()
 }

@@ -303,6 +303,15 @@ fn inspect_shows_what_was_read_and_renamed() {
 }
 
 #[test]
+fn annotations_for_the_runner_can_be_asked_for() {
+    let workspace = Workspace::seed(&[SEED_BASELINE, SEED_CURRENT]);
+    let ran = workspace.run(&format!("check --output github --baseline {SEED_BASELINE} {SEED_CURRENT}"));
+    let errors: Vec<&str> = ran.stdout.lines().filter(|line| line.starts_with("::error ")).collect();
+    assert_eq!(errors.len(), 2, "{}", ran.stdout);
+    assert!(errors[0].contains("api_gateway error rate"), "{}", errors[0]);
+}
+
+#[test]
 fn formats_and_completions_are_listed() {
     let workspace = Workspace::new();
     let formats = workspace.run("formats");
