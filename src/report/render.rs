@@ -28,6 +28,8 @@ const COMMENT_CHARACTERS: usize = 60_000;
 const SUMMARY_BYTES: usize = 900 << 10;
 /// Steps of the engine, so that a template ends. The largest page of ours takes about a tenth.
 const FUEL: u64 = 10_000_000;
+/// Longest line of a template, in bytes: the engine counts columns in 16 bits.
+const LONGEST_LINE: usize = 60_000;
 /// Our escaping, to the engine.
 const MARKDOWN: &str = "markdown";
 
@@ -479,6 +481,10 @@ fn environment(templates: &Templates) -> Result<Environment<'_>, RenderError> {
         .map_err(|error| failed("", &error))?;
     environment.set_syntax(syntax);
     for (name, text) in templates.iter() {
+        if let Some(line) = text.lines().position(|line| line.len() > LONGEST_LINE) {
+            let message = format!("a line of a template has at most {LONGEST_LINE} bytes");
+            return Err(RenderError { template: name.to_owned(), line: Some(line + 1), message });
+        }
         environment.add_template(name, text).map_err(|error| failed(name, &error))?;
     }
     Ok(environment)

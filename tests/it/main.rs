@@ -12,6 +12,7 @@
 mod action;
 mod blocks;
 mod cli;
+mod corpus;
 mod docs;
 mod escape;
 mod examples;
