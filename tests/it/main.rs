@@ -13,6 +13,7 @@ mod action;
 mod blocks;
 mod cli;
 mod corpus;
+mod crash;
 mod docs;
 mod escape;
 mod examples;
