@@ -25,6 +25,8 @@ podman image unmount "$IMAGE" >/dev/null
 base=$(podman image inspect --format '{{.Size}}' docker.io/library/debian:bookworm-slim)
 at_most "layers on top of the base" $(($(podman image inspect --format '{{.Size}}' "$IMAGE") - base)) $((14 * 1000 * 1000))
 
+ISOLATION=(--rm --network host --cgroups=disabled --security-opt seccomp=unconfined)
+
 # as_runner EXPECTED_EXIT NAME=VALUE...: one step of a job; the workspace belongs to somebody else, as on GitHub.
 as_runner() {
   local expected=$1 status=0
@@ -47,8 +49,7 @@ as_runner() {
   # By name only, with the values in our own environment, as the runner does.
   local names=()
   for variable in "${variables[@]}"; do names+=(-e "${variable%%=*}"); done
-  without_cgroups env "${variables[@]}" podman run --rm --network host --cgroups=disabled --security-opt seccomp=unconfined \
-    --workdir /github/workspace "${names[@]}" \
+  without_cgroups env "${variables[@]}" podman run "${ISOLATION[@]}" --workdir /github/workspace "${names[@]}" \
     -v "$runner/temp:/github/runner_temp" -v "$runner/home:/github/home" -v "$runner/workflow:/github/workflow" \
     -v "$runner/commands:/github/commands" -v "$runner/workspace:/github/workspace" \
     "$IMAGE" >"$runner/log" 2>&1 || status=$?
@@ -81,3 +82,34 @@ as_runner 2 "INPUT_RESULTS=no-such-file.csv"
 grep -q no-such-file.csv "$runner/log" || { echo "the message does not name the file"; exit 1; }
 
 echo "the image judges: exit 1, 0 and 2 where they belong"
+
+# new_user EXPECTED_EXIT WORDS ARGUMENTS...: a command typed in a folder that holds one result and nothing else.
+new_user() {
+  local expected=$1 words=$2 status=0
+  shift 2
+  without_cgroups podman run "${ISOLATION[@]}" -v "$folder:/work" --workdir /work "$IMAGE" "$@" >"$folder.log" 2>&1 || status=$?
+  if [[ $status != "$expected" ]] || ! grep -qF -- "$words" "$folder.log"; then
+    cat "$folder.log"
+    echo "loadgate $*: expected exit $expected and '$words', found exit $status"
+    exit 1
+  fi
+}
+
+folder=$CONTAINERS/new-user
+rm -rf "$folder"
+mkdir "$folder"
+# Wrong steps first: each is told with its remedy.
+new_user 2 "no results found" check
+new_user 2 "similar subcommands exist: 'schema', 'check'" chek
+new_user 2 "similar argument exists: '--baseline'" check --basline x results.jtl
+gunzip -c tests/fixtures/jmeter/base/results.csv.jtl.gz >"$folder/results.jtl"
+new_user 0 "loadgate baseline add results.jtl" check results.jtl
+new_user 0 "next: commit" baseline add results.jtl
+new_user 0 "no baseline yet" check --suite other results.jtl
+gunzip -c tests/fixtures/jmeter/regressed/results.csv.jtl.gz >"$folder/results.jtl"
+new_user 1 "worse than allowed" check results.jtl
+new_user 0 "0 to mend" doctor
+new_user 0 "wrote    .github/workflows/load-test.yml" init --tool jmeter
+new_user 0 "kept     .github/workflows/load-test.yml" init --tool jmeter
+
+echo "a new user gets from an empty folder to a verdict"

@@ -46,7 +46,12 @@ pub fn run(arguments: &Init, root: &Path) -> anyhow::Result<Done> {
     ];
     let mut text = String::new();
     for script in &scripts {
-        let _ = writeln!(text, "found    {} ({})", script.path, script.tool.title());
+        let (path, tool) = (&script.path, script.tool.title());
+        let _ = if root.join(path).exists() {
+            writeln!(text, "found    {path} ({tool})")
+        } else {
+            writeln!(text, "assumed  {path} ({tool}): it is not here yet; the workflow names it")
+        };
     }
     for (path, content, there) in plan {
         match there {

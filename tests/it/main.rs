@@ -17,6 +17,7 @@ mod crash;
 mod docs;
 mod escape;
 mod examples;
+mod first_use;
 mod formats;
 mod gate;
 mod github;
