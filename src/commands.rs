@@ -133,7 +133,7 @@ fn run(command: &Command, world: &World<'_>) -> anyhow::Result<Done> {
             doctor::run(arguments, &patient)
         }
         Command::Formats(arguments) => formats::run(arguments),
-        Command::Schema { kind } => schema::run(*kind),
+        Command::Schema { kind } => Ok(schema::run(*kind)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "loadgate", &mut script);

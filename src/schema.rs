@@ -35,7 +35,17 @@ impl Kind {
         }
     }
 
-    /// Its schema, draft 2020-12.
+    /// Its schema as committed in `schemas/`: printed as it stands, so that the program need not know how to make it.
+    pub fn committed(self) -> &'static str {
+        match self {
+            Self::Config => include_str!("../schemas/config.json"),
+            Self::Run => include_str!("../schemas/run.json"),
+            Self::Baseline => include_str!("../schemas/baseline.json"),
+            Self::Report => include_str!("../schemas/report.json"),
+        }
+    }
+
+    /// Its schema, draft 2020-12, from the types; `tests/it/schema.rs` holds the committed one against it.
     pub fn schema(self) -> Value {
         plainly(match self {
             Self::Config => config::schema(),

@@ -358,6 +358,19 @@ fn the_artifact_zip_of_a_workflow_run_is_read_as_it_is() {
 }
 
 #[test]
+fn an_ignored_endpoint_of_the_baseline_is_not_missing() {
+    let workspace = Workspace::seed(&[SEED_BASELINE, SEED_CURRENT]);
+    assert_eq!(workspace.run(&format!("baseline add {SEED_BASELINE}")).code, 0);
+    let missing = || {
+        workspace.run(&format!("check {SEED_CURRENT}"));
+        workspace.json("loadgate-report/report.json")["counts"]["missing"].clone()
+    };
+    assert_eq!(missing(), 1);
+    workspace.write("loadgate.yml", "version: 1\nendpoints: { ignore: [mcp_server] }\n");
+    assert_eq!(missing(), 0);
+}
+
+#[test]
 fn bombs_are_refused() {
     const HEADER: &str = "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,Max Response Time,Average Content Size,Requests/s,Failures/s\n";
     let workspace = Workspace::new();
