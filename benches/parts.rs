@@ -48,7 +48,7 @@ fn main() {
         time(&format!("find an endpoint among {kinds} and count"), values.len(), || {
             let mut tally = Tally::default();
             for (name, value) in names.iter().cycle().zip(&values) {
-                tally.samples(name.as_bytes(), |_| Some((None, name.as_str()))).unwrap().add(Some(*value), Some(true));
+                tally.samples(name.as_bytes(), || Some((None, name.into()))).unwrap().add(Some(*value), Some(true));
             }
             black_box(tally);
         });

@@ -8,6 +8,7 @@ pub mod read;
 
 mod console;
 mod k6;
+mod members;
 mod plain;
 mod rows;
 mod xml;

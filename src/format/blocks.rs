@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memchr3, memrchr};
 
 use super::{ParseError, Source};
-use crate::run::recorder::Recorder;
+use crate::run::recorder::{Names, Recorder};
 use crate::run::tally::Tally;
 
 /// How a large artifact is read.
@@ -35,7 +35,7 @@ impl Default for Blocks {
     /// As this machine reads them best.
     fn default() -> Self {
         let threads = thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS));
-        Self { size: 1 << 20, threads }
+        Self { size: 256 << 10, threads }
     }
 }
 
@@ -74,24 +74,30 @@ impl Ends {
         let Self::Row(delimiter) = self else {
             return (start + after(memchr(b'\n', rest), 0).unwrap_or(rest.len()), 1);
         };
-        let (mut lines, mut quoted, mut begins) = (0, false, true);
-        let mut bytes = rest.iter().enumerate().peekable();
-        while let Some((at, byte)) = bytes.next() {
-            lines += u64::from(*byte == b'\n');
-            match byte {
-                b'"' if quoted => quoted = bytes.next_if(|(_, next)| **next == b'"').is_some(),
-                b'"' if begins => quoted = true,
-                b'\n' if !quoted => return (start + at + 1, lines),
-                b'\r' if !quoted => {
-                    let both = bytes.next_if(|(_, next)| **next == b'\n').is_some();
-                    return (start + at + 1 + usize::from(both), lines + u64::from(both));
+        let (mut at, mut lines) = (0, 0);
+        while let Some(found) = rest.get(at..).and_then(|rest| memchr3(b'\n', b'\r', b'"', rest)) {
+            let here = at + found;
+            at = here + 1;
+            let before = here.checked_sub(1).and_then(|before| rest.get(before));
+            match rest.get(here) {
+                Some(b'"') if before.is_none_or(|before| *before == delimiter) => {
+                    let close = closing(rest, at).unwrap_or(rest.len());
+                    lines += newlines(rest.get(at..close).unwrap_or_default());
+                    at = close;
                 }
-                _ => {}
+                Some(b'"') => {}
+                Some(b'\r') if rest.get(at) == Some(&b'\n') => return (start + at + 1, lines + 1),
+                Some(b'\r') => return (start + at, lines),
+                _ => return (start + at, lines + 1),
             }
-            begins = !quoted && *byte == delimiter;
         }
         (start + rest.len(), lines)
     }
+}
+
+/// How many lines end in it.
+fn newlines(bytes: &[u8]) -> u64 {
+    memchr_iter(b'\n', bytes).count() as u64
 }
 
 /// The place behind what was found in a part that begins at `from`.
@@ -308,7 +314,13 @@ pub(super) fn read<P: Plain, O: Ordered>(
 ) -> Result<(), ParseError> {
     let others = if feed.is_last() { 0 } else { threads.saturating_sub(1) };
     let ledger = Ledger { recorder: &mut *recorder, ordered, next: 0, lines: 0, waiting: BTreeMap::new() };
-    let shared = Shared { ends: feed.ends, feed: Mutex::new(feed), ledger: Mutex::new(ledger), done: Condvar::new() };
+    let shared = Shared {
+        ends: feed.ends,
+        feed: Mutex::new(feed),
+        ledger: Mutex::new(ledger),
+        done: Condvar::new(),
+        names: OnceLock::new(),
+    };
     let mut own = (plain.clone(), Tally::default());
     let mut shares: Vec<(P, Tally)> = (0..others).map(|_| (plain.clone(), Tally::default())).collect();
     let outcome = thread::scope(|scope| {
@@ -355,18 +367,28 @@ struct Shared<'f, 'l, O> {
     ledger: Mutex<Ledger<'l, O>>,
     /// A block was entered into the ledger.
     done: Condvar,
+    /// The names of all endpoints, once there will be no more.
+    names: OnceLock<Arc<Names>>,
 }
 
 impl<O: Ordered> Shared<'_, '_, O> {
     /// One thread's work: `block` if there is something in it, and all that it can get.
     fn work<P: Plain>(&self, mut block: Block, (plain, tally): &mut (P, Tally)) -> io::Result<()> {
         while !block.bytes().is_empty() || locked(&self.feed).fill(&mut block)? {
+            if let Some(names) = self.names.get() {
+                tally.close(names);
+            }
             let events = Events::of(&block, self.ends, plain, tally);
             let ledger = locked(&self.ledger);
             // An unusual block keeps its records until its turn.
             let far = |ledger: &mut Ledger<'_, O>| block.number > ledger.next + MAX_LEAD;
             let mut ledger = self.done.wait_while(ledger, far).unwrap_or_else(PoisonError::into_inner);
             ledger.submit(block.number, events);
+            if self.names.get().is_none()
+                && let Some(names) = ledger.recorder.names_if_full()
+            {
+                self.names.get_or_init(|| Arc::new(names));
+            }
             self.done.notify_all();
             block.len = 0;
         }

@@ -8,10 +8,15 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 
+use memchr::{memchr, memrchr};
+
+use super::blocks::{self, Ordered, Plain};
+use super::plain::{Span, whole};
 use super::rows::{cut_off, next_line, shown};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
 use crate::run::recorder::Recorder;
+use crate::run::tally::Tally;
 
 const GIVES: Gives = Gives { percentiles: "any (from samples), whole ms", failures: true, users: true, time: true };
 
@@ -70,17 +75,19 @@ enum Entry<'a> {
 
 impl<'a> Entry<'a> {
     fn of(line: &'a str) -> Result<Self, String> {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let field = |at: usize| fields.get(at).copied().unwrap_or_default();
-        let old = OLD_WORDS.contains(&field(2)) && !WORDS.contains(&field(0));
-        match if old { field(2) } else { field(0) } {
-            "REQUEST" => Self::request(&fields, old),
+        let mut fields = line.split('\t');
+        let word = fields.next().unwrap_or_default();
+        let third = fields.nth(1).unwrap_or_default();
+        let old = OLD_WORDS.contains(&third) && !WORDS.contains(&word);
+        match if old { third } else { word } {
+            "REQUEST" => Self::request(&line.split('\t').collect::<Vec<_>>(), old),
             "USER" => {
-                let step = if fields.contains(&"START") { 1 } else { -1 };
-                if step == 1 || fields.contains(&"END") { Ok(Self::Users(step)) } else { Err("expected START or END of a user".to_owned()) }
+                let says = |word: &str| line.split('\t').any(|field| field == word);
+                let step = if says("START") { 1 } else { -1 };
+                if step == 1 || says("END") { Ok(Self::Users(step)) } else { Err("expected START or END of a user".to_owned()) }
             }
             // 2.0 is the number of the log's layout, not a version.
-            "RUN" => Ok(fields.last().filter(|last| **last != "2.0").map_or(Self::Other, |last| Self::Version(last))),
+            "RUN" => Ok(line.split('\t').next_back().filter(|last| *last != "2.0").map_or(Self::Other, Self::Version)),
             "GROUP" | "ASSERTION" | "ERROR" => Ok(Self::Other),
             word => Err(format!("expected a line of Gatling, found `{}`", shown(word))),
         }
@@ -101,7 +108,7 @@ impl<'a> Entry<'a> {
         if end < start {
             return if end < 0.0 { Ok(Self::Other) } else { Err("ends before it starts".to_owned()) };
         }
-        let groups: Vec<&str> = field(groups).split(',').filter(|group| !group.is_empty()).collect();
+        let groups = split_groups(field(groups));
         Ok(Self::Request { name: path(&groups, field(name)), start, end, ok: field(at) == "OK", message: field(at + 1) })
     }
 }
@@ -113,6 +120,10 @@ fn path(groups: &[&str], name: &str) -> String {
         path += " / ";
     }
     path + name
+}
+
+fn split_groups(groups: &str) -> Vec<&str> {
+    groups.split(',').filter(|group| !group.is_empty()).collect()
 }
 
 fn millis(text: &str) -> Option<f64> {
@@ -137,36 +148,103 @@ impl Users {
 fn parse_text(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
     recorder.tool("Gatling");
     recorder.sample_step(1.0);
-    let mut users = Users::default();
-    let (mut line, mut at) = (Vec::new(), 0);
-    // Messages of old versions may go on in further lines.
-    let mut failed = false;
-    while next_line(source, &mut line)? {
-        at += 1;
-        let text = String::from_utf8_lossy(&line);
+    let mut lines = Lines::default();
+    if let Some(how) = source.blocks {
+        let mut plain = PlainRequests::default();
+        blocks::read_lines(source, how, &mut plain, &mut lines, recorder)?;
+        if let Some((start, end)) = plain.span.get() {
+            recorder.spans(start as f64, end as f64);
+        }
+    } else {
+        let (mut line, mut at) = (Vec::new(), 0);
+        while next_line(source, &mut line)? {
+            at += 1;
+            lines.record(&line, at, recorder);
+        }
+    }
+    recorder.users(lines.users.most as f64);
+    Ok(())
+}
+
+/// Lines of the text one after the other.
+#[derive(Default)]
+struct Lines {
+    users: Users,
+    /// Messages of old versions may go on in further lines.
+    failed: bool,
+}
+
+impl Ordered for Lines {
+    fn record(&mut self, line: &[u8], at: u64, recorder: &mut Recorder) {
+        let text = String::from_utf8_lossy(line);
         let text = text.trim_end_matches(['\n', '\r']);
         if text.trim().is_empty() {
-            continue;
+            return;
         }
         match Entry::of(text) {
             Ok(Entry::Request { name, start, end, ok, message }) => {
                 recorder.spans(start, end);
                 add(recorder, &name, end - start, ok, message);
-                failed = !ok;
+                self.failed = !ok;
             }
-            Ok(Entry::Users(step)) => users.step(step),
+            Ok(Entry::Users(step)) => self.users.step(step),
             Ok(Entry::Version(version)) => recorder.tool_version(version.trim()),
             Ok(Entry::Other) => {}
             Err(_) if !line.ends_with(b"\n") => {
                 recorder.complete(false);
                 recorder.notice(cut_off(at));
             }
-            Err(_) if failed && !text.contains('\t') => {}
+            Err(_) if self.failed && !text.contains('\t') => {}
             Err(why) => recorder.bad_row(at, why),
         }
     }
-    recorder.users(users.most as f64);
-    Ok(())
+
+    fn plain(&mut self, _: &mut Recorder) {
+        self.failed = false;
+    }
+}
+
+/// Requests that went well, as Gatling writes them since 2.2.
+#[derive(Clone, Default)]
+struct PlainRequests {
+    span: Span<u64>,
+}
+
+impl Plain for PlainRequests {
+    #[inline]
+    fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<usize> {
+        const WORD: &[u8] = b"REQUEST\t";
+        let rest = block.get(start..)?.strip_prefix(WORD)?;
+        let length = memchr(b'\n', rest)?;
+        let line = rest.get(..length)?;
+        let line = line.strip_suffix(b"\tOK\t ").or_else(|| line.strip_suffix(b"\tOK\t"))?;
+        let (line, ended) = last_time(line)?;
+        let (line, began) = last_time(line)?;
+        let name = memrchr(b'\t', line)? + 1;
+        // In front of the groups a user's number at most, which some versions write.
+        let groups = memrchr(b'\t', line.get(..name - 1)?).map_or(0, |tab| tab + 1);
+        if ended < began || (groups > 0 && memchr(b'\t', line.get(..groups - 1)?).is_some()) {
+            return None;
+        }
+        let samples = tally.samples(line.get(groups..)?, || {
+            let (groups, name) = str::from_utf8(line.get(groups..)?).ok()?.split_once('\t')?;
+            Some((None, path(&split_groups(groups), name).into()))
+        })?;
+        samples.add(Some((ended - began) * 1_000_000), Some(true));
+        self.span.add(began, ended);
+        Some(start + WORD.len() + length + 1)
+    }
+
+    fn join(&mut self, other: Self) {
+        self.span.join(other.span);
+    }
+}
+
+/// The last field, if it is a time in ms since the epoch, and what is in front of it.
+#[inline]
+fn last_time(line: &[u8]) -> Option<(&[u8], u64)> {
+    let (line, field) = line.split_last_chunk::<14>()?;
+    Some((line, whole(field.strip_prefix(b"\t")?)?))
 }
 
 fn add(recorder: &mut Recorder, name: &str, elapsed_ms: f64, ok: bool, message: &str) {

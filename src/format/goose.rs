@@ -219,7 +219,7 @@ struct Hit<'a> {
     update: bool,
 }
 
-fn add(hit: &Hit<'_>, span: &mut Span, recorder: &mut Recorder) {
+fn add(hit: &Hit<'_>, span: &mut Span<f64>, recorder: &mut Recorder) {
     let samples = recorder.endpoint(hit.method, hit.name).samples();
     if hit.update {
         // The same request again, with another opinion on whether it was fine.

@@ -4,13 +4,13 @@
 //! `50%%`; requests per second counts errors too; the CSV leaves out requests that got no answer.
 
 use super::console::{self, Block, Reports, count, duration, level, number, report, without_queries};
-use super::plain::{Span, Split, decimal, whole};
+use super::plain::{Span, Split, decimal};
 use super::rows::{PlainRow, Rows, nanos};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
 use crate::run::Notice;
 use crate::run::metric::Metric;
-use crate::run::recorder::{Draft, Recorder};
+use crate::run::recorder::{Draft, Recorder, Samples};
 use crate::run::tally::Tally;
 
 pub(super) static TEXT: Format = Format {
@@ -178,28 +178,34 @@ pub(super) fn requests(
     stem: &str,
     recorder: &mut Recorder,
 ) -> Result<(), ParseError> {
-    let mut plain = PlainRequests { columns, stem: stem.to_owned(), span: Span::default() };
+    let mut plain = PlainRequests { columns, span: Span::default(), samples: Samples::new() };
     let mut span = Span::default();
     rows.each_or(&mut plain, recorder, |row, recorder| {
         let seconds = row.number(columns.time, "seconds")?;
         let good = columns.status.map(|at| row.whole(at, "a status code").map(|code| code < 400)).transpose()?;
+        let latency = nanos(seconds, 1e9);
         if let Some(at) = columns.start {
-            let start = row.number(at, "seconds")?;
-            span.add(start, start + seconds);
+            let start = nanos(row.number(at, "seconds")?, 1e9);
+            span.add(start, start.saturating_add(latency));
         }
-        recorder.endpoint(None, stem).samples().add(Some(nanos(seconds, 1e9)), good);
+        recorder.endpoint(None, stem).samples().add(Some(latency), good);
         Ok(())
     })?;
+    if plain.samples.requests > 0 {
+        recorder.endpoint(None, stem).add_samples(plain.samples);
+    }
     span.join(plain.span);
-    span.finish(recorder);
+    if let Some((start, end)) = span.get() {
+        recorder.duration_s((end - start) as f64 / 1e9);
+    }
     Ok(())
 }
 
 #[derive(Clone)]
 struct PlainRequests {
     columns: Columns,
-    stem: String,
-    span: Span,
+    span: Span<u64>,
+    samples: Samples,
 }
 
 impl PlainRow for PlainRequests {
@@ -209,26 +215,25 @@ impl PlainRow for PlainRequests {
     }
 
     #[inline]
-    fn take(&mut self, cells: &Split<'_>, tally: &mut Tally) -> Option<()> {
+    fn take(&mut self, cells: &Split<'_>, _: &mut Tally) -> Option<()> {
         let nanos = decimal(cells.get(self.columns.time)?, 9)?;
         let good = match self.columns.status {
-            Some(at) => Some(whole(cells.get(at)?)? < 400),
+            Some(at) => Some(cells.whole(at)? < 400),
             None => None,
         };
         let start = match self.columns.start {
             Some(at) => Some(decimal(cells.get(at)?, 9)?),
             None => None,
         };
-        let samples = tally.samples(self.stem.as_bytes(), |stem| Some((None, str::from_utf8(stem).ok()?)))?;
-        samples.add(Some(nanos), good);
+        self.samples.add(Some(nanos), good);
         if let Some(start) = start {
-            let start = start as f64 / 1e9;
-            self.span.add(start, start + nanos as f64 / 1e9);
+            self.span.add(start, start + nanos);
         }
         Some(())
     }
 
     fn join(&mut self, other: Self) {
         self.span.join(other.span);
+        self.samples.merge(&other.samples);
     }
 }

@@ -224,7 +224,7 @@ struct PlainSamples {
     message: Option<usize>,
     threads: Option<usize>,
     last: usize,
-    span: Span,
+    span: Span<u64>,
     users: u64,
 }
 
@@ -246,6 +246,7 @@ impl PlainSamples {
     fn finish(&self, clock: &mut Clock, recorder: &mut Recorder) {
         recorder.users(self.users as f64);
         if let Some((start, end)) = self.span.get() {
+            let (start, end) = (start as f64, end as f64);
             let (first, last) = clock.span.unwrap_or((start, end));
             clock.span = Some((first.min(start), last.max(end)));
         }
@@ -262,14 +263,14 @@ impl PlainRow for PlainSamples {
         if cells.get(self.success)? != b"true" {
             return None;
         }
-        let elapsed = whole(cells.get(self.elapsed)?).filter(|ms| *ms < 1_000_000_000)?;
+        let elapsed = cells.whole(self.elapsed).filter(|ms| *ms < 1_000_000_000)?;
         let start = match self.time {
             // Fewer digits may be seconds.
             Some(at) => Some(whole(cells.get(at).filter(|stamp| stamp.len() == 13)?).filter(|ms| *ms >= 1_000_000_000_000)?),
             None => None,
         };
         let users = match self.threads {
-            Some(at) => whole(cells.get(at)?)?,
+            Some(at) => cells.whole(at)?,
             None => 0,
         };
         if let Some(at) = self.message {
@@ -280,10 +281,10 @@ impl PlainRow for PlainSamples {
             }
         }
         let label = cells.get(self.label)?;
-        let samples = tally.samples(label, |label| Some((None, str::from_utf8(label).ok()?)))?;
+        let samples = tally.samples(label, || Some((None, str::from_utf8(label).ok()?.into())))?;
         samples.add(Some(elapsed * 1_000_000), Some(true));
         if let Some(start) = start {
-            self.span.add(start as f64, (start + elapsed) as f64);
+            self.span.add(start, start + elapsed);
         }
         self.users = self.users.max(users);
         Some(())

@@ -4,9 +4,11 @@
 //! outermost are counted in the total; response data may lie between them, a MB each, with characters that XML forbids, and is
 //! never kept; a missing `</testResults>` means that the test was killed; plugins write elements named after Java classes.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
+use memchr::memchr_iter;
 use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
@@ -47,10 +49,10 @@ impl Sample {
             let value = || text(&attribute);
             match attribute.key.as_ref() {
                 "t" | "time" => sample.elapsed = value().parse().ok().filter(|ms: &f64| ms.is_finite() && *ms >= 0.0),
-                "ts" | "timeStamp" => stamp = value(),
+                "ts" | "timeStamp" => stamp = value().into_owned(),
                 "s" | "success" => sample.ok = flag(&value()),
-                "lb" | "label" => sample.label = value(),
-                "rc" | "responseCode" => sample.code = value(),
+                "lb" | "label" => sample.label = value().into_owned(),
+                "rc" | "responseCode" => sample.code = value().into_owned(),
                 "rm" | "responseMessage" => sample.transaction = is_transaction(&value()),
                 "na" => recorder.users(value().parse().unwrap_or(0.0)),
                 _ => {}
@@ -76,8 +78,8 @@ impl Sample {
 }
 
 /// The value without entities; as it stands where it holds what XML forbids.
-fn text(attribute: &Attribute<'_>) -> String {
-    attribute.normalized_value(XmlVersion::Implicit1_0).map_or_else(|_| (*attribute.value).to_owned(), Into::into)
+fn text<'a>(attribute: &'a Attribute<'_>) -> Cow<'a, str> {
+    attribute.normalized_value(XmlVersion::Implicit1_0).unwrap_or_else(|_| (*attribute.value).into())
 }
 
 fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
@@ -120,7 +122,7 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
         if open.len() > MAX_DEPTH {
             return Err(ParseError::new(format!("elements more than {MAX_DEPTH} deep")).at_line(line));
         }
-        line += event.bytes().filter(|byte| *byte == b'\n').count() as u64;
+        line += memchr_iter(b'\n', event.as_bytes()).count() as u64;
     }
     if !done {
         recorder.complete(false);

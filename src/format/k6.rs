@@ -143,7 +143,7 @@ impl Default for Points {
 /// Points that were added up apart, because they need nothing of those before them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PlainPoints {
-    pub(super) span: Span,
+    pub(super) span: Span<f64>,
     pub(super) timeline: Timeline,
     /// Requests over HTTP, and outcomes of such, of which none was a failure.
     pub(super) requests: u64,

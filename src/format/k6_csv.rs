@@ -83,9 +83,10 @@ impl PlainRow for PlainRows {
             (b"http_req_duration", _) => {
                 let end = moment_of(whole(cells.get(self.time)?)? as f64);
                 let method = self.method?;
-                let samples = tally.samples(cells.between(method, method + 1)?, |key| {
+                let key = cells.between(method, method + 1)?;
+                let samples = tally.samples(key, || {
                     let (method, name) = str::from_utf8(key).ok()?.split_once(',')?;
-                    Some((Some(method), Some(name.trim()).filter(|name| !name.is_empty())?))
+                    Some((Some(method), Some(name.trim()).filter(|name| !name.is_empty())?.into()))
                 })?;
                 samples.add(Some(value), Some(true));
                 self.points.request(end, value);

@@ -9,9 +9,11 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use memchr::memchr;
 use serde::Deserialize;
+use wide::u8x16;
 
 use super::blocks::{self, Ordered, Plain};
 use super::k6::{Kind, PlainPoints, Points, SUFFIXES, TOOL, Tags, is_skipped};
+use super::members::{Members, Texts};
 use super::plain::decimal;
 use super::rows::next_line;
 use super::vegeta::millis;
@@ -105,8 +107,14 @@ impl Ordered for Lines {
         if line.trim_ascii().is_empty() {
             return;
         }
-        let outcome = match skipped(line) {
-            Some(_) => Ok(()),
+        let bare = metric(line).and_then(|(metric, time)| {
+            Bare::of(metric, line.strip_suffix(b"\n").unwrap_or(line).get(time..)?)
+        });
+        let mut add = |metric, value| self.points.add(metric, value, &Tags::default(), recorder);
+        let outcome = match bare {
+            Some(Bare::Skipped) => Ok(()),
+            Some(Bare::Fine) => add("http_req_failed", 0.0),
+            Some(Bare::Check(passed)) => add("checks", f64::from(passed)),
             None => read(line, &self.stem, &mut self.points, recorder),
         };
         match outcome {
@@ -124,21 +132,55 @@ impl Ordered for Lines {
 /// How k6 begins a point since version 0.28, up to the metric's name and from there on.
 const METRIC: &[u8] = b"{\"metric\":\"";
 const POINT: &[u8] = b"\",\"type\":\"Point\",\"data\":{\"time\":\"";
+/// Between the time of a point and its value, and between that and its tags.
+const VALUE: &[u8] = b"\",\"value\":";
+const TAGS: &[u8] = b",\"tags\":{";
 
-/// The metric's name and what follows [`POINT`], if the line begins as k6 writes it and ends with two braces.
+/// The metric of a point, and where its time begins, if the line begins as k6 writes it.
 #[inline]
-fn point(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let line = line.strip_suffix(b"\n").unwrap_or(line).strip_suffix(b"}}")?;
+fn metric(line: &[u8]) -> Option<(&[u8], usize)> {
     let rest = line.strip_prefix(METRIC)?;
-    let end = rest.iter().position(|byte| *byte == b'"')?;
-    let (metric, rest) = rest.split_at_checked(end)?;
-    Some((metric, rest.strip_prefix(POINT)?))
+    let (metric, rest) = rest.split_at_checked(quote(rest)?)?;
+    rest.starts_with(POINT).then_some((metric, METRIC.len() + metric.len() + POINT.len()))
 }
 
-/// The line, if it is a whole point of a metric of which nothing is read: such a line is not looked into.
+/// The first quote, which is mostly near.
 #[inline]
-fn skipped(line: &[u8]) -> Option<&[u8]> {
-    point(line).filter(|(metric, _)| is_skipped(metric)).map(|_| line)
+fn quote(text: &[u8]) -> Option<usize> {
+    let near = text.first_chunk::<16>().map_or(0, |near| u8x16::new(*near).simd_eq(u8x16::splat(b'"')).to_bitmask());
+    if near != 0 { Some(near.trailing_zeros() as usize) } else { memchr(b'"', text) }
+}
+
+/// What a point says by its metric and value alone. Neither such a point nor a skipped one is looked into.
+#[derive(Clone, Copy)]
+enum Bare {
+    Skipped,
+    /// A request did not fail.
+    Fine,
+    /// A check failed (0) or passed (1).
+    Check(u8),
+}
+
+impl Bare {
+    /// Of a line from its time on, without the end of the line.
+    #[inline]
+    fn of(metric: &[u8], rest: &[u8]) -> Option<Self> {
+        if !rest.ends_with(b"}}") {
+            return None;
+        }
+        if is_skipped(metric) {
+            return Some(Self::Skipped);
+        }
+        let kind: fn(u8) -> Option<Self> = match metric {
+            b"http_req_failed" => |value| (value == b'0').then_some(Self::Fine),
+            b"checks" => |value| matches!(value, b'0' | b'1').then(|| Self::Check(value - b'0')),
+            _ => return None,
+        };
+        match rest.get(memchr(b'"', rest)?..)?.strip_prefix(VALUE)? {
+            [value, rest @ ..] if rest.starts_with(TAGS) => kind(*value),
+            _ => None,
+        }
+    }
 }
 
 /// Points that went well, as k6 writes them.
@@ -146,19 +188,24 @@ fn skipped(line: &[u8]) -> Option<&[u8]> {
 struct PlainLines {
     points: PlainPoints,
     clock: Clock,
+    members: Members,
     key: Vec<u8>,
 }
 
 impl Plain for PlainLines {
     #[inline]
     fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<usize> {
-        let rest = block.get(start..)?;
-        let end = memchr(b'\n', rest)? + 1;
-        let (metric, rest) = point(rest.get(..end)?)?;
-        if !is_skipped(metric) {
-            self.add(metric, rest, tally)?;
+        let (metric, time) = metric(block.get(start..)?)?;
+        let time = start + time;
+        let end = time + memchr(b'\n', block.get(time..)?)?;
+        match Bare::of(metric, block.get(time..end)?) {
+            Some(Bare::Skipped) => {}
+            Some(Bare::Fine) => self.points.judged += 1,
+            Some(Bare::Check(passed)) => *self.points.checks.get_mut(usize::from(passed))? += 1,
+            None if metric == b"http_req_duration" => self.request(block, time, end, tally)?,
+            None => return None,
         }
-        Some(start + end)
+        Some(end + 1)
     }
 
     fn join(&mut self, other: Self) {
@@ -167,70 +214,80 @@ impl Plain for PlainLines {
 }
 
 impl PlainLines {
-    /// Takes a point from its time on.
-    fn add(&mut self, metric: &[u8], rest: &[u8], tally: &mut Tally) -> Option<()> {
-        let (time, rest) = str::from_utf8(rest).ok()?.split_once("\",\"value\":")?;
-        let (value, rest) = rest.split_once(",\"tags\":{")?;
-        if value.len() > 1 && value.starts_with('0') && !value.starts_with("0.") {
+    /// Takes a request whose time begins at `start` of a line that ends at `end`.
+    fn request(&mut self, block: &[u8], start: usize, end: usize, tally: &mut Tally) -> Option<()> {
+        let rest = block.get(start..end)?.strip_suffix(b"}}}")?;
+        let (time, rest) = rest.split_at_checked(memchr(b'"', rest)?)?;
+        let rest = rest.strip_prefix(VALUE)?;
+        let (value, rest) = rest.split_at_checked(memchr(b',', rest)?)?;
+        let tags = rest.strip_prefix(TAGS)?;
+        if value.len() > 1 && value.starts_with(b"0") && !value.starts_with(b"0.") {
             return None;
         }
-        let tags = PlainTags::of(rest)?;
-        match (metric, value) {
-            (b"http_req_duration", _) => {
-                let end = self.clock.millis(time)?;
-                let nanos = decimal(value.as_bytes(), 6)?;
-                self.key.clear();
-                for part in [tags.method, "\"", tags.name] {
-                    self.key.extend_from_slice(part.as_bytes());
-                }
-                let samples = tally.samples(&self.key, |key| {
-                    let (method, name) = str::from_utf8(key).ok()?.split_once('"')?;
-                    Some((Some(method), Some(name).filter(|name| !name.is_empty())?))
-                })?;
-                samples.add(Some(nanos), Some(true));
-                self.points.request(end, nanos);
-            }
-            (b"http_req_failed", "0") => self.points.judged += 1,
-            (b"checks", "0") => self.points.checks[0] += 1,
-            (b"checks", "1") => self.points.checks[1] += 1,
-            _ => return None,
-        }
+        let moment = self.clock.millis(time)?;
+        let nanos = decimal(value, 6)?;
+        let end = end - b"}}}".len();
+        let tags = PlainTags::of(self.members.read(block, end - tags.len(), end)?)?;
+        let (method, name) = (tags.method?, tags.name.filter(|name| !name.is_empty())?);
+        let samples = tally.samples(tags.key(block, &mut self.key)?, || {
+            Some((Some(str::from_utf8(method).ok()?), str::from_utf8(name).ok()?.into()))
+        })?;
+        samples.add(Some(nanos), Some(true));
+        self.points.request(moment, nanos);
         Some(())
     }
 }
 
-/// The tags that are read, of an object that holds nothing but texts without escapes.
+/// The tags that name an endpoint, and where they begin.
 #[derive(Default)]
 struct PlainTags<'a> {
-    method: &'a str,
-    name: &'a str,
+    method: Option<&'a [u8]>,
+    name: Option<&'a [u8]>,
+    starts: [usize; 2],
 }
 
 impl<'a> PlainTags<'a> {
-    /// From `"name":"/a","status":"200"}`.
-    fn of(text: &'a str) -> Option<Self> {
+    /// `None` if a tag that is read is there twice.
+    #[inline]
+    fn of(texts: Texts<'a>) -> Option<Self> {
         let mut tags = Self::default();
-        let mut seen = [false; 5];
-        let mut rest = text.strip_suffix('}')?;
-        if text.bytes().filter(|byte| *byte < b' ' || *byte == b'\\').count() > 0 {
-            return None;
-        }
-        while !rest.is_empty() {
-            let (key, more) = rest.strip_prefix('"')?.split_once("\":\"")?;
-            let (value, more) = more.split_once('"')?;
-            let known = ["name", "url", "method", "status", "error"].iter().position(|known| *known == key);
-            if let Some(seen) = known.and_then(|at| seen.get_mut(at)) && std::mem::replace(seen, true) {
+        let mut seen = [false; 3];
+        for (key, value, start) in texts.iter() {
+            let twice = match key {
+                b"method" => {
+                    tags.starts[0] = start;
+                    tags.method.replace(value).is_some()
+                }
+                b"name" => {
+                    tags.starts[1] = start;
+                    tags.name.replace(value).is_some()
+                }
+                b"url" => std::mem::replace(&mut seen[0], true),
+                b"status" => std::mem::replace(&mut seen[1], true),
+                b"error" => std::mem::replace(&mut seen[2], true),
+                _ => false,
+            };
+            if twice {
                 return None;
             }
-            match key {
-                "method" => tags.method = value,
-                "name" => tags.name = value,
-                _ if key.contains('"') => return None,
-                _ => {}
-            }
-            rest = if more.is_empty() { more } else { more.strip_prefix(',').filter(|more| !more.is_empty())? };
         }
         Some(tags)
+    }
+
+    /// What tells endpoints apart: the name follows the method, unless there are tags of the user's between them.
+    #[inline]
+    fn key<'k>(&self, block: &'k [u8], copy: &'k mut Vec<u8>) -> Option<&'k [u8]> {
+        const BETWEEN: &[u8] = b"\",\"name\":\"";
+        let (method, name) = (self.method?, self.name?);
+        let [start, name_start] = self.starts;
+        if name_start == start + method.len() + BETWEEN.len() {
+            return block.get(start..name_start + name.len());
+        }
+        copy.clear();
+        for part in [method, BETWEEN, name] {
+            copy.extend_from_slice(part);
+        }
+        Some(copy)
     }
 }
 
@@ -238,23 +295,25 @@ impl<'a> PlainTags<'a> {
 #[derive(Clone, Default)]
 struct Clock {
     /// `2026-11-23T09:04` and the offset from UTC, as written.
-    minute: String,
-    offset: String,
+    minute: Vec<u8>,
+    offset: Vec<u8>,
     /// Where it began, in ns since the epoch.
     began: i64,
 }
 
 impl Clock {
     /// Ms since the epoch.
-    fn millis(&mut self, time: &str) -> Option<f64> {
+    #[inline]
+    fn millis(&mut self, time: &[u8]) -> Option<f64> {
         let (minute, rest) = time.split_at_checked(16)?;
-        let digits = rest.strip_prefix(':')?;
-        let length = digits.bytes().position(|byte| byte != b'.' && !byte.is_ascii_digit())?;
+        let digits = rest.strip_prefix(b":")?;
+        let length = digits.iter().position(|byte| *byte != b'.' && !byte.is_ascii_digit())?;
         let (seconds, offset) = digits.split_at_checked(length)?;
-        let point = matches!(seconds.as_bytes(), [_, _] | [_, _, b'.', ..]);
-        let nanos = decimal(seconds.as_bytes(), 9).filter(|nanos| point && *nanos < 60_000_000_000)?;
+        let point = matches!(seconds, [_, _] | [_, _, b'.', ..]);
+        let nanos = decimal(seconds, 9).filter(|nanos| point && *nanos < 60_000_000_000)?;
         if self.minute != minute || self.offset != offset {
-            let began: Timestamp = format!("{minute}:00{offset}").parse().ok()?;
+            let text = [minute, b":00", offset].concat();
+            let began: Timestamp = str::from_utf8(&text).ok()?.parse().ok()?;
             self.began = i64::try_from(began.as_nanosecond()).ok()?;
             minute.clone_into(&mut self.minute);
             offset.clone_into(&mut self.offset);

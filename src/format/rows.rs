@@ -214,7 +214,7 @@ struct Bad {
 /// Rows one after the other, the last of which may have been cut off.
 struct Sequence<R> {
     read: R,
-    splitter: csv_core::Reader,
+    splitter: Splitter,
     width: usize,
     row: csv::ByteRecord,
     /// The row before, if it could not be read.
@@ -227,7 +227,7 @@ impl<R: FnMut(&Row<'_>, &mut Recorder) -> Result<(), String>> Sequence<R> {
     fn new(header: &[String], delimiter: u8, read: R) -> Self {
         Self {
             read,
-            splitter: splitter(delimiter),
+            splitter: Splitter::new(delimiter),
             width: header.len(),
             row: csv::ByteRecord::new(),
             bad: None,
@@ -292,7 +292,7 @@ impl<R: FnMut(&Row<'_>, &mut Recorder) -> Result<(), String>> Sequence<R> {
 
 impl<R: FnMut(&Row<'_>, &mut Recorder) -> Result<(), String> + Send> Ordered for Sequence<R> {
     fn record(&mut self, record: &[u8], line: u64, recorder: &mut Recorder) {
-        split(record, &mut self.splitter, &mut self.row);
+        self.splitter.split(record, &mut self.row);
         self.ended = matches!(record.last(), Some(b'\n' | b'\r'));
         // A blank line is no row.
         if !self.row.is_empty() {
@@ -307,41 +307,54 @@ impl<R: FnMut(&Row<'_>, &mut Recorder) -> Result<(), String> + Send> Ordered for
 
 /// The first row of the block that is not blank; where it ends, and how many lines that took.
 fn first_row(block: &Block, delimiter: u8) -> (csv::ByteRecord, usize, u64) {
-    let mut reader = splitter(delimiter);
+    let mut splitter = Splitter::new(delimiter);
     let (mut row, mut start, mut lines) = (csv::ByteRecord::new(), block.start, 0);
     while start < block.bytes().len() && row.is_empty() {
         let (end, more) = Ends::Row(delimiter).next(block.bytes(), start);
-        split(block.bytes().get(start..end).unwrap_or_default(), &mut reader, &mut row);
+        splitter.split(block.bytes().get(start..end).unwrap_or_default(), &mut row);
         (start, lines) = (end, lines + more);
     }
     (row, start, lines)
 }
 
-/// What splits single rows; costs more to make than a thousand rows to split.
-fn splitter(delimiter: u8) -> csv_core::Reader {
-    csv_core::ReaderBuilder::new().delimiter(delimiter).build()
+/// Splits single rows as the csv crate does. Costs more to make than a thousand rows to split.
+struct Splitter {
+    reader: csv_core::Reader,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
 }
 
-/// One row as the csv crate splits it; nothing for a blank line.
-fn split(record: &[u8], reader: &mut csv_core::Reader, row: &mut csv::ByteRecord) {
-    row.clear();
-    reader.reset();
-    let (mut bytes, mut ends) = (vec![0; record.len() + 1], vec![0; record.len() + 1]);
-    let (mut read, mut written, mut cells) = (0, 0, 0);
-    // The second time without input, which ends the last row.
-    for input in [record, &[]] {
-        let input = input.get(read.min(input.len())..).unwrap_or_default();
-        let (Some(out), Some(out_ends)) = (bytes.get_mut(written..), ends.get_mut(cells..)) else { return };
-        let (result, taken, put, found) = reader.read_record(input, out, out_ends);
-        (read, written, cells) = (read + taken, written + put, cells + found);
-        if matches!(result, csv_core::ReadRecordResult::Record) {
-            break;
-        }
+impl Splitter {
+    fn new(delimiter: u8) -> Self {
+        let reader = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
+        Self { reader, bytes: Vec::new(), ends: Vec::new() }
     }
-    let mut from = 0;
-    for end in ends.iter().take(cells) {
-        row.push_field(bytes.get(from..*end).unwrap_or_default());
-        from = *end;
+
+    /// One row; nothing for a blank line.
+    fn split(&mut self, record: &[u8], row: &mut csv::ByteRecord) {
+        let Self { reader, bytes, ends } = self;
+        row.clear();
+        reader.reset();
+        if bytes.len() <= record.len() {
+            bytes.resize(record.len() + 1, 0);
+            ends.resize(record.len() + 1, 0);
+        }
+        let (mut read, mut written, mut cells) = (0, 0, 0);
+        // The second time without input, which ends the last row.
+        for input in [record, &[]] {
+            let input = input.get(read.min(input.len())..).unwrap_or_default();
+            let (Some(out), Some(out_ends)) = (bytes.get_mut(written..), ends.get_mut(cells..)) else { return };
+            let (result, taken, put, found) = reader.read_record(input, out, out_ends);
+            (read, written, cells) = (read + taken, written + put, cells + found);
+            if matches!(result, csv_core::ReadRecordResult::Record) {
+                break;
+            }
+        }
+        let mut from = 0;
+        for end in ends.iter().take(cells) {
+            row.push_field(bytes.get(from..*end).unwrap_or_default());
+            from = *end;
+        }
     }
 }
 

@@ -138,12 +138,12 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
     recorder.sample_step(0.0);
     let mut plain = PlainResults { span: Span::default() };
     Rows::in_blocks(source, b',', false)?.each_or(&mut plain, recorder, |row, recorder| {
-        let start = row.whole(0, "nanoseconds since the epoch")? as f64 / 1e6;
+        let start = row.whole(0, "nanoseconds since the epoch")?;
         let (code, latency) = (row.whole(1, "a status code")?, row.whole(2, "nanoseconds")?);
         if row.len() < 8 {
             return Err(format!("expected 8 to 12 cells, found {}", row.len()));
         }
-        recorder.spans(start, start + latency as f64 / 1e6);
+        recorder.spans(start as f64 / 1e6, start.saturating_add(latency) as f64 / 1e6);
         // Method and URL came with version 12.
         let (method, name) = match row.text(10) {
             "" => (None, if row.text(7).is_empty() { stem.as_str() } else { row.text(7) }),
@@ -153,7 +153,7 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
         Ok(())
     })?;
     if let Some((start, end)) = plain.span.get() {
-        recorder.spans(start, end);
+        recorder.spans(start as f64 / 1e6, end as f64 / 1e6);
     }
     Ok(())
 }
@@ -161,7 +161,7 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
 /// Rows of version 12 of requests that went well.
 #[derive(Clone)]
 struct PlainResults {
-    span: Span,
+    span: Span<u64>,
 }
 
 impl PlainRow for PlainResults {
@@ -174,17 +174,17 @@ impl PlainRow for PlainResults {
         // The first ones have 19 digits.
         let (seconds, nanos) = cells.get(0)?.split_at_checked(10)?;
         let start = whole(seconds)? * 1_000_000_000 + whole(nanos).filter(|_| nanos.len() == 9)?;
-        let (code, latency) = (whole(cells.get(1)?)?, whole(cells.get(2)?)?);
+        let (code, latency) = (cells.whole(1)?, cells.whole(2)?);
         if !(200..400).contains(&code) || !cells.get(5)?.is_empty() {
             return None;
         }
-        let samples = tally.samples(cells.between(9, 10)?, |key| {
+        let key = cells.between(9, 10)?;
+        let samples = tally.samples(key, || {
             let (method, url) = str::from_utf8(key).ok()?.split_once(',')?;
-            Some((Some(method), Some(url.trim()).filter(|url| !url.is_empty())?))
+            Some((Some(method), Some(url.trim()).filter(|url| !url.is_empty())?.into()))
         })?;
         samples.add(Some(latency), Some(true));
-        let start = start as f64 / 1e6;
-        self.span.add(start, start + latency as f64 / 1e6);
+        self.span.add(start, start + latency);
         Some(())
     }
 

@@ -4,9 +4,11 @@
 //! that could go wrong in the same way for every tool is done here once: units, sums, rates, percentiles, the total,
 //! hostile names, too many endpoints, bad rows.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::histogram::Histogram;
 use super::metric::{Measurement, Metric, PERCENTILES, Source};
@@ -41,7 +43,10 @@ pub struct Recorder {
     duration_s: Option<f64>,
     complete: Option<bool>,
     shards: Option<Shards>,
-    index: HashMap<(Option<String>, String), usize>,
+    /// Places in `drafts` by [`key_of`].
+    index: FxHashMap<Box<[u8]>, usize>,
+    /// The key that was looked up last: its memory is used again.
+    key: Vec<u8>,
     drafts: Vec<Draft>,
     total: Option<Draft>,
     timeline: Timeline,
@@ -52,6 +57,29 @@ pub struct Recorder {
     good_rows: u64,
     cut_names: u64,
     spilled_names: u64,
+}
+
+/// The endpoints that are kept by name, when there will be no further ones.
+#[derive(Debug)]
+pub struct Names {
+    known: FxHashSet<Box<[u8]>>,
+}
+
+impl Names {
+    /// Whether `method name` is one of them; `None` if that cannot be told, because it would be cut. `key` is scratch.
+    pub fn hold(&self, method: Option<&str>, name: &str, key: &mut Vec<u8>) -> Option<bool> {
+        let method = method.map(str::trim).unwrap_or_default();
+        key_of(key, method, name);
+        (method.len() <= MAX_NAME && name.len() <= MAX_NAME).then(|| self.known.contains(key.as_slice()))
+    }
+}
+
+/// What tells endpoints apart. The length tells where the name begins.
+fn key_of(key: &mut Vec<u8>, method: &str, name: &str) {
+    key.clear();
+    key.extend_from_slice(&method.len().to_le_bytes());
+    key.extend_from_slice(method.as_bytes());
+    key.extend_from_slice(name.as_bytes());
 }
 
 /// What is known of one endpoint so far.
@@ -139,8 +167,8 @@ impl Draft {
 
     /// A kind of failure that happened `count` times.
     pub fn error(&mut self, message: &str, count: u64) -> &mut Self {
-        let end = message.char_indices().nth(MAX_ERROR).map_or(message.len(), |(at, _)| at);
-        let message = message.get(..end).unwrap_or(message);
+        let cut = (message.len() > MAX_ERROR).then(|| message.char_indices().nth(MAX_ERROR)).flatten();
+        let message = cut.and_then(|(end, _)| message.get(..end)).unwrap_or(message);
         if let Some(known) = self.errors.get_mut(message) {
             *known = known.saturating_add(count);
         } else if count > 0 && self.errors.len() < MAX_ERRORS {
@@ -319,27 +347,49 @@ impl Recorder {
 
     /// The endpoint `method name`, new or known. An empty method is no method.
     pub fn endpoint(&mut self, method: Option<&str>, name: &str) -> &mut Draft {
-        let method = method.map(str::trim).filter(|method| !method.is_empty());
+        let method = self.fitting(method.map(str::trim).unwrap_or_default());
         let name = self.fitting(name);
-        let mut key = (method.map(|method| self.fitting(method)), name);
-        if !self.index.contains_key(&key) && self.drafts.len() >= MAX_ENDPOINTS {
-            self.spilled_names += 1;
-            key = (None, OTHERS.to_owned());
-        }
-        let next = self.drafts.len();
-        let at = *self.index.entry(key.clone()).or_insert(next);
-        if at == next {
-            self.drafts.push(Draft { method: key.0, name: key.1, ..Draft::default() });
-        }
+        let at = self.place(&method, &name).unwrap_or_else(|| self.add_endpoint(&method, &name));
         #[expect(clippy::indexing_slicing, reason = "the index only ever holds positions of `drafts`")]
         &mut self.drafts[at]
     }
 
+    fn add_endpoint(&mut self, mut method: &str, mut name: &str) -> usize {
+        if self.drafts.len() >= MAX_ENDPOINTS {
+            self.spilled_names += 1;
+            (method, name) = ("", OTHERS);
+            if let Some(at) = self.place(method, name) {
+                return at;
+            }
+        }
+        let at = self.drafts.len();
+        self.index.insert(self.key.as_slice().into(), at);
+        let method = Some(method.to_owned()).filter(|method| !method.is_empty());
+        self.drafts.push(Draft { method, name: name.to_owned(), ..Draft::default() });
+        at
+    }
+
     /// The endpoint `method name` if it was recorded before.
     pub fn known(&mut self, method: Option<&str>, name: &str) -> Option<&mut Draft> {
-        let method = method.map(str::trim).filter(|method| !method.is_empty()).map(str::to_owned);
-        let at = *self.index.get(&(method, name.to_owned()))?;
+        let at = self.place(method.map(str::trim).unwrap_or_default(), name)?;
         self.drafts.get_mut(at)
+    }
+
+    /// Where the endpoint is in `drafts`; leaves its key in `self.key`.
+    fn place(&mut self, method: &str, name: &str) -> Option<usize> {
+        key_of(&mut self.key, method, name);
+        self.index.get(self.key.as_slice()).copied()
+    }
+
+    /// The endpoint of all that are beyond [`MAX_ENDPOINTS`].
+    pub fn others(&mut self) -> &mut Draft {
+        self.spilled_names += 1;
+        self.endpoint(None, OTHERS)
+    }
+
+    /// The names that are kept, once no further ones are.
+    pub fn names_if_full(&self) -> Option<Names> {
+        (self.drafts.len() >= MAX_ENDPOINTS).then(|| Names { known: self.index.keys().cloned().collect() })
     }
 
     /// Every endpoint so far.
@@ -394,9 +444,9 @@ impl Recorder {
         }
     }
 
-    fn fitting(&mut self, name: &str) -> String {
+    fn fitting<'n>(&mut self, name: &'n str) -> Cow<'n, str> {
         if name.len() <= MAX_NAME || name.chars().nth(MAX_NAME).is_none() {
-            return name.to_owned();
+            return name.into();
         }
         self.cut_names += 1;
         name.chars().take(MAX_NAME).chain(['…']).collect()

@@ -3,9 +3,12 @@
 //! Only plain requests come here. What is unusual about a file goes to the recorder itself, in the order of the file, so
 //! every decision that depends on order (which endpoints and error kinds are kept, which bad row is the first) is its own.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
-use super::recorder::{MAX_ENDPOINTS, Recorder, Samples};
+use super::recorder::{MAX_ENDPOINTS, Names, Recorder, Samples};
 
 /// Longest key kept.
 const MAX_KEY: usize = 4_096;
@@ -21,6 +24,11 @@ pub struct Tally {
     recent: Box<[u32; RECENT]>,
     /// Slots before this one were announced.
     announced: usize,
+    /// The names that the recorder keeps, once it takes no more.
+    full: Option<Arc<Names>>,
+    /// Requests of endpoints beyond those.
+    others: Option<Samples>,
+    scratch: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -33,26 +41,39 @@ struct Slot {
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { slots: Vec::new(), places: FxHashMap::default(), recent: Box::new([0; RECENT]), announced: 0 }
+        Self {
+            slots: Vec::new(),
+            places: FxHashMap::default(),
+            recent: Box::new([0; RECENT]),
+            announced: 0,
+            full: None,
+            others: None,
+            scratch: Vec::new(),
+        }
     }
 }
 
 impl Tally {
     /// What was counted under `key`. A new key is named by `name`; `None` if that knows no name, or there are too many.
     #[inline]
-    pub fn samples<'k>(
+    pub fn samples<'n>(
         &mut self,
-        key: &'k [u8],
-        name: impl FnOnce(&'k [u8]) -> Option<(Option<&'k str>, &'k str)>,
+        key: &[u8],
+        name: impl FnOnce() -> Option<(Option<&'n str>, Cow<'n, str>)>,
     ) -> Option<&mut Samples> {
         let at = glance(key);
         let recent = *self.recent.get(at)?;
         let place = match self.slots.get(recent as usize) {
             Some(slot) if *slot.key == *key => recent,
             _ => {
-                let place = match self.places.get(key) {
-                    Some(place) => *place,
-                    None => self.add(key, name(key)?)?,
+                let place = if let Some(place) = self.places.get(key) {
+                    *place
+                } else {
+                    let (method, name) = name()?;
+                    if self.is_beyond(method, &name)? {
+                        return Some(self.others.get_or_insert_with(Samples::new));
+                    }
+                    self.add(key, method, name)?
                 };
                 *self.recent.get_mut(at)? = place;
                 place
@@ -61,14 +82,24 @@ impl Tally {
         Some(&mut self.slots.get_mut(place as usize)?.samples)
     }
 
+    /// Whether the recorder would not keep the name.
+    fn is_beyond(&mut self, method: Option<&str>, name: &str) -> Option<bool> {
+        self.full.as_ref().map_or(Some(false), |names| Some(!names.hold(method, name, &mut self.scratch)?))
+    }
+
+    /// The recorder takes no names but these from now on.
+    pub fn close(&mut self, names: &Arc<Names>) {
+        self.full.get_or_insert_with(|| Arc::clone(names));
+    }
+
     #[cold]
-    fn add(&mut self, key: &[u8], (method, name): (Option<&str>, &str)) -> Option<u32> {
+    fn add(&mut self, key: &[u8], method: Option<&str>, name: Cow<'_, str>) -> Option<u32> {
         if self.slots.len() >= MAX_ENDPOINTS || key.len() > MAX_KEY {
             return None;
         }
         let place = self.slots.len() as u32;
         let samples = Samples::new();
-        self.slots.push(Slot { key: key.into(), method: method.map(str::to_owned), name: name.to_owned(), samples });
+        self.slots.push(Slot { key: key.into(), method: method.map(str::to_owned), name: name.into(), samples });
         self.places.insert(key.into(), place);
         Some(place)
     }
@@ -81,6 +112,9 @@ impl Tally {
 
     /// Hands everything to the recorder.
     pub fn finish(self, recorder: &mut Recorder) {
+        if let Some(samples) = self.others {
+            recorder.others().add_samples(samples);
+        }
         for slot in self.slots {
             recorder.endpoint(slot.method.as_deref(), &slot.name).add_samples(slot.samples);
         }
@@ -106,11 +140,11 @@ mod tests {
     fn requests_are_counted_by_key_and_new_names_announced_once() {
         let mut tally = Tally::default();
         for key in ["a", "b", "a"] {
-            tally.samples(key.as_bytes(), |_| Some((Some("GET"), key))).unwrap().add(Some(1), Some(true));
+            tally.samples(key.as_bytes(), || Some((Some("GET"), key.into()))).unwrap().add(Some(1), Some(true));
         }
         assert_eq!(tally.news().map(|(_, name)| name).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(tally.news().count(), 0);
-        assert!(tally.samples(b"c", |_| None).is_none());
+        assert!(tally.samples(b"c", || None).is_none());
         let mut recorder = Recorder::new();
         tally.finish(&mut recorder);
         let run = recorder.finish().unwrap();
@@ -122,9 +156,9 @@ mod tests {
     fn names_beyond_the_limit_are_left_to_the_recorder() {
         let mut tally = Tally::default();
         for n in 0..MAX_ENDPOINTS {
-            assert!(tally.samples(&n.to_le_bytes(), |_| Some((None, "x"))).is_some());
+            assert!(tally.samples(&n.to_le_bytes(), || Some((None, "x".into()))).is_some());
         }
-        assert!(tally.samples(b"one more", |_| Some((None, "x"))).is_none());
-        assert!(tally.samples(&7_usize.to_le_bytes(), |_| None).is_some());
+        assert!(tally.samples(b"one more", || Some((None, "x".into()))).is_none());
+        assert!(tally.samples(&7_usize.to_le_bytes(), || None).is_some());
     }
 }

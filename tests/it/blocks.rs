@@ -250,6 +250,32 @@ proptest! {
     }
 
     #[test]
+    fn gatling(
+        rows in rows(
+            &[
+                &["REQUEST", "REQUEST", "REQUEST", "REQUEST", "USER", "GROUP", "RUN", "7"],
+                &["", "", "3", "Checkout", "Checkout,Pay"],
+                &["", "a", "GET /b", "REQUEST"],
+                &["1767225659844", "1767225659999", "START", "12"],
+                &["1767225660002", "1767225659999", "1767225659900", "END"],
+                &["OK", "OK", "OK", "KO", "1767225660002"],
+                &[" ", "", "status.find.is(200), but actually found 500", "OK"],
+                &["", " ", "1767225660002"],
+            ],
+            "\t",
+        ),
+        width in 3_usize..9,
+        cut in 0_usize..60,
+        size in 64_usize..3_000,
+    ) {
+        let part = |line: &str| line.split('\t').take(width).collect::<Vec<_>>().join("\t");
+        let rows: String = rows.split('\n').map(|line| part(line) + "\n").collect();
+        for text in shapes(&format!("RUN\tshop.Shop\tshop\t1767225659000\t \t3.9.5\n{rows}"), cut) {
+            check(by_id("gatling-log").unwrap(), &text, &[size, 1 << 20]);
+        }
+    }
+
+    #[test]
     fn k6_ndjson(lines in prop::collection::vec(k6_line(), 0..80), cut in 0_usize..60, size in 64_usize..3_000) {
         for text in shapes(&lines.concat(), cut) {
             check(by_id("k6-json").unwrap(), &text, &[size, 1 << 20]);
@@ -321,7 +347,7 @@ fn k6_line() -> impl Strategy<Value = String> {
 
 #[test]
 fn the_formats_that_are_read_in_blocks_are_known() {
-    for id in ["hey-csv", "jmeter-csv", "k6-csv", "k6-json", "oha-csv", "vegeta-csv"] {
+    for id in ["gatling-log", "hey-csv", "jmeter-csv", "k6-csv", "k6-json", "oha-csv", "vegeta-csv"] {
         assert!(FORMATS.iter().any(|format| format.id == id), "{id}");
     }
 }
