@@ -335,7 +335,7 @@ pub enum BaselineCommand {
     /// Append one run, drop the oldest past `keep`
     #[command(after_help = "Example, on the default branch after a good run:
   loadgate baseline add load-results/ && git add .loadgate && git commit -m 'Record baseline run'")]
-    Add(BaselineAdd),
+    Add(NewRun),
     /// Show the runs, how far they differ, and what size of regression the gate can see today
     Show(BaselineShow),
     /// Compare two of its runs
@@ -346,6 +346,8 @@ pub enum BaselineCommand {
     /// Start a baseline from an older file: service -> figures JSON, or any results
     Import(BaselineImport),
     /// Accept the figures of a run as a new level: earlier runs are not compared with any more
+    ///
+    /// Of results, which are added first; without any, of a run that is there already.
     #[command(after_help = "Examples:
   loadgate baseline accept --endpoint 'POST /checkout' --metric latency_p95 load-results/
   loadgate baseline accept --run 20261108 --endpoint 'POST /checkout'")]
@@ -376,9 +378,9 @@ pub struct RunOrigin {
     pub time: Option<Timestamp>,
 }
 
-/// `loadgate baseline add`
+/// `loadgate baseline add`, and what `accept` may add
 #[derive(Debug, Clone, Args)]
-pub struct BaselineAdd {
+pub struct NewRun {
     /// Results of one run, or of repeats: files, folders or globs
     #[arg(value_name = "FILES")]
     pub files: Vec<String>,
@@ -432,9 +434,9 @@ pub struct BaselineImport {
 /// `loadgate baseline accept`
 #[derive(Debug, Clone, Args)]
 pub struct BaselineAccept {
-    /// Results to append as the run that starts the new level; without any, a run that is there already
-    #[arg(value_name = "FILES")]
-    pub files: Vec<String>,
+    /// The run that starts the new level; without results, one that is there already.
+    #[command(flatten)]
+    pub new: NewRun,
     /// The run that starts the new level [default: the newest]
     #[arg(long, value_name = "RUN", conflicts_with = "files", env = "LOADGATE_RUN")]
     pub run: Option<String>,
@@ -447,15 +449,6 @@ pub struct BaselineAccept {
     /// Why, for the commit message
     #[arg(long, value_name = "TEXT", env = "LOADGATE_REASON")]
     pub reason: Option<String>,
-    /// Where it is.
-    #[command(flatten)]
-    pub file: BaselineFile,
-    /// Where the run comes from.
-    #[command(flatten)]
-    pub origin: RunOrigin,
-    /// Print what would change, write nothing
-    #[arg(long, env = "LOADGATE_DRY_RUN", value_parser = FalseyValueParser::new())]
-    pub dry_run: bool,
 }
 
 /// `loadgate baseline remove`

@@ -16,6 +16,7 @@ use crate::files;
 use crate::format::read::{FormatOf, read};
 use crate::publish::base::{Trusted, difference};
 use crate::report::compose::{Frame, SuiteInput, compose};
+use crate::report::escape::{NAME, named};
 use crate::report::{Origin, Report};
 use crate::run::combine::{Combine, Combined, combine};
 use crate::run::{Notice, Run};
@@ -65,7 +66,7 @@ fn measure<'a>(settings: &Settings<'_>, suite: &'a Suite, reference: Reference) 
     let mut results = if settings.config.suites.is_empty() {
         results?
     } else {
-        results.with_context(|| format!("suite `{}`", plain(&config.name)))?
+        results.with_context(|| format!("suite `{}`", named(&config.name, NAME)))?
     };
     for run in &mut results.runs {
         config.name.clone_into(&mut run.suite);
@@ -81,7 +82,7 @@ impl Measured<'_> {
         if comparison.nothing_in_common() {
             let known = |labels: Vec<String>| {
                 let more = labels.len().saturating_sub(3);
-                let shown = labels.iter().take(3).map(|label| format!("`{}`", plain(label))).collect::<Vec<_>>();
+                let shown = labels.iter().take(3).map(|label| format!("`{}`", named(label, NAME))).collect::<Vec<_>>();
                 format!("{}{}", shown.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() })
             };
             let before = self.baseline.runs.last().map(|run| run.endpoints.keys().cloned().collect());
@@ -239,9 +240,4 @@ fn about_rules(settings: &Settings<'_>, measured: &[Measured<'_>]) -> Vec<Notice
     let mut notices = config::shadowed(&settings.policy);
     notices.extend(config::unmatched(&settings.policy, &labels));
     notices
-}
-
-/// Names come from artifacts: control characters do not reach a message.
-fn plain(text: &str) -> String {
-    text.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -14,8 +14,8 @@ use crate::baseline::origin::revision;
 use crate::baseline::store::{self, Stored};
 use crate::baseline::{AcceptedMetrics, Baseline, BaselineRun, Origin, Star};
 use crate::cli::{
-    BaselineAccept, BaselineAdd, BaselineCommand, BaselineDiff, BaselineFile, BaselineImport, BaselineRemove,
-    BaselineShow, RunOrigin, TextOrJson,
+    BaselineAccept, BaselineCommand, BaselineDiff, BaselineFile, BaselineImport, BaselineRemove, BaselineShow, NewRun,
+    RunOrigin, TextOrJson,
 };
 use crate::compare::compare;
 use crate::config::Config;
@@ -119,7 +119,7 @@ impl File {
     }
 }
 
-fn add(arguments: &BaselineAdd, world: &World<'_>) -> anyhow::Result<Done> {
+fn add(arguments: &NewRun, world: &World<'_>) -> anyhow::Result<Done> {
     let file = File::new(&arguments.file, &arguments.files, world)?;
     let runs = file.runs(world)?;
     let mut baseline = file.or_new()?;
@@ -233,17 +233,18 @@ fn import(arguments: &BaselineImport, world: &World<'_>) -> anyhow::Result<Done>
 }
 
 fn accept(arguments: &BaselineAccept, world: &World<'_>) -> anyhow::Result<Done> {
-    let file = File::new(&arguments.file, &arguments.files, world)?;
-    let mut baseline = if arguments.files.is_empty() { file.existing()? } else { file.or_new()? };
+    let new = &arguments.new;
+    let file = File::new(&new.file, &new.files, world)?;
+    let mut baseline = if new.files.is_empty() { file.existing()? } else { file.or_new()? };
     let mut stdout = String::new();
-    if !arguments.files.is_empty() {
+    if !new.files.is_empty() {
         let runs = file.runs(world)?;
-        let added = append(&mut baseline, &runs, &arguments.origin, &file, world)?;
+        let added = append(&mut baseline, &runs, &new.origin, &file, world)?;
         let _ = writeln!(stdout, "added {} to {}", added.ids.join(", "), file.path());
     }
     let place = baseline.find(arguments.run.as_deref()).context(file.path().to_owned())?;
     baseline.accept(place, &arguments.endpoint, &arguments.metric).context(file.path().to_owned())?;
-    file.write(&baseline, arguments.dry_run)?;
+    file.write(&baseline, new.dry_run)?;
     let id = baseline.runs.get(place).map(|run| run.id.clone()).unwrap_or_default();
     let what = if arguments.metric.is_empty() {
         "every metric".to_owned()
@@ -251,11 +252,11 @@ fn accept(arguments: &BaselineAccept, world: &World<'_>) -> anyhow::Result<Done>
         arguments.metric.iter().map(|metric| metric.title().into_owned()).collect::<Vec<_>>().join(", ")
     };
     let of = if arguments.endpoint == EVERY { "every endpoint".to_owned() } else { arguments.endpoint.clone() };
-    let verb = if arguments.dry_run { "would start" } else { "starts" };
+    let verb = if new.dry_run { "would start" } else { "starts" };
     let _ = writeln!(stdout, "run {id} {verb} a new level for {what} of {}", escape::terminal(&of));
     let _ = writeln!(stdout, "earlier runs are not compared with any more for it");
     let reason = arguments.reason.as_ref().map(|reason| format!(": {}", escape::terminal(reason))).unwrap_or_default();
-    if !arguments.dry_run {
+    if !new.dry_run {
         let _ = writeln!(stdout, "next: commit {}, with the reason in the message{reason}", file.path());
     }
     Ok(Done::printed(stdout))

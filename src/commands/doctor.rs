@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::{Done, json};
 use crate::cli::{Doctor, TextOrJson};
+use crate::report::escape::clean;
 
 /// What `doctor` exits with if something has to be mended first: the work could not be done.
 const SICK: u8 = 2;
@@ -119,12 +120,12 @@ fn text(findings: &[Finding]) -> String {
             State::Skipped => "-",
         };
         let mut lines = finding.message.lines();
-        let _ = writeln!(text, "{mark:<8}{:<10}{}", finding.check, plain(lines.next().unwrap_or_default()));
+        let _ = writeln!(text, "{mark:<8}{:<10}{}", finding.check, clean(lines.next().unwrap_or_default()));
         for line in lines {
-            let _ = writeln!(text, "{:<18}{}", "", plain(line));
+            let _ = writeln!(text, "{:<18}{}", "", clean(line));
         }
         if let Some(remedy) = &finding.remedy {
-            let _ = writeln!(text, "{:<18}-> {}", "", plain(remedy));
+            let _ = writeln!(text, "{:<18}-> {}", "", clean(remedy));
         }
     }
     let count = |state| findings.iter().filter(|finding| finding.state == state).count();
@@ -136,11 +137,6 @@ fn text(findings: &[Finding]) -> String {
         count(State::Ok)
     );
     text
-}
-
-/// Names of endpoints and files come from anywhere: control characters do not reach the terminal.
-fn plain(line: &str) -> String {
-    line.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::super::{Done, json};
 use super::Patient;
 use crate::cli::{Cli, TextOrJson};
 use crate::config::{self, Config};
+use crate::report::escape::clean;
 
 /// One setting.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -43,8 +44,8 @@ pub(super) fn show(format: TextOrJson, patient: &Patient<'_>) -> anyhow::Result<
         TextOrJson::Text => {
             let width = settings.iter().map(|setting| setting.name.len()).max().unwrap_or(0) + 2;
             let line = |setting: &Setting| {
-                let value = super::plain(setting.value.as_deref().unwrap_or("-"));
-                format!("{:<width$}{value:<40}  {}\n", setting.name, super::plain(&setting.origin))
+                let value = clean(setting.value.as_deref().unwrap_or("-"));
+                format!("{:<width$}{value:<40}  {}\n", setting.name, clean(&setting.origin))
             };
             settings.iter().map(line).collect()
         }
