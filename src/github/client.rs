@@ -12,7 +12,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http_body_util::{BodyExt as _, Limited};
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioExecutor;
 use octocrab::service::middleware::auth_header::AuthHeaderLayer;
 use octocrab::service::middleware::base_uri::BaseUriLayer;
@@ -28,6 +31,8 @@ const MOST_BYTES: usize = 128 << 20;
 const MOST_REDIRECTS: usize = 3;
 /// What GitHub recommends to ask for.
 const ACCEPT: &str = "application/vnd.github+json";
+/// Of the REST API; Enterprise Server knows no newer one.
+const API_VERSION: &str = "2022-11-28";
 /// For a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Writes after which we slow down: GitHub asks for a second between them.
@@ -506,29 +511,46 @@ pub struct SetupError {
 }
 
 impl Octo {
-    /// Talks to the API below `base_url`. Must be called inside a tokio runtime.
+    /// Talks to the API below `base_url`; to an https one through the proxy that `HTTPS_PROXY` names, unless `NO_PROXY`
+    /// excepts its host. Must be called inside a tokio runtime.
     pub fn new(base_url: &str, token: Option<&Token>) -> Result<Self, SetupError> {
         let failed = |reason: String| SetupError { url: base_url.to_owned(), reason };
         if !base_url.starts_with("https://") && !base_url.starts_with("http://") {
             return Err(failed("expected a URL that begins with https://".to_owned()));
         }
         // Without TLS no certificate authorities are needed, and a machine may have none.
-        let built = if base_url.starts_with("http://") { plain(base_url, token) } else { encrypted(base_url, token) };
+        let built =
+            if base_url.starts_with("http://") { build(tcp(), base_url, token) } else { encrypted(base_url, token) };
         built.map(Self).map_err(failed)
     }
 }
 
+fn tcp() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT));
+    connector.enforce_http(false);
+    connector
+}
+
 fn encrypted(base_url: &str, token: Option<&Token>) -> Result<octocrab::Octocrab, String> {
-    let accept = parsed("accept")?;
-    let mut builder = octocrab::Octocrab::builder()
-        .base_uri(base_url)
+    let tls = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
         .map_err(|error| chain(&error))?
-        .add_header(accept, ACCEPT.to_owned())
-        .set_connect_timeout(Some(CONNECT));
-    if let Some(token) = token {
-        builder = builder.personal_token(token.reveal());
+        .https_only()
+        .enable_http1();
+    let Some(proxy) = Matcher::from_env().intercept(&parsed(base_url)?) else {
+        return build(tls.wrap_connector(tcp()), base_url, token);
+    };
+    // Its address may hold a password.
+    if proxy.uri().scheme_str() != Some("http") {
+        return Err("the proxy of HTTPS_PROXY (or ALL_PROXY) is none that we can use: expected http://…".to_owned());
     }
-    builder.build().map_err(|error| chain(&error))
+    let tunnel = Tunnel::new(proxy.uri().clone(), tcp());
+    let tunnel = match proxy.basic_auth() {
+        Some(password) => tunnel.with_auth(password.clone()),
+        None => tunnel,
+    };
+    build(tls.wrap_connector(tunnel), base_url, token)
 }
 
 fn parsed<R: FromStr<Err: fmt::Debug>>(text: &str) -> Result<R, String> {
@@ -536,15 +558,16 @@ fn parsed<R: FromStr<Err: fmt::Debug>>(text: &str) -> Result<R, String> {
     text.parse().map_err(|error| format!("{error:?}"))
 }
 
-/// What octocrab builds for itself, but for the TLS below.
-fn plain(base_url: &str, token: Option<&Token>) -> Result<octocrab::Octocrab, String> {
+/// What octocrab builds for itself, but for the way to the other side.
+fn build<C>(connector: C, base_url: &str, token: Option<&Token>) -> Result<octocrab::Octocrab, String>
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
     let mut headers = Vec::new();
-    for (name, value) in [("user-agent", "octocrab"), ("accept", ACCEPT)] {
+    for (name, value) in [("user-agent", "loadgate"), ("accept", ACCEPT), ("x-github-api-version", API_VERSION)] {
         headers.push((parsed(name)?, parsed(value)?));
     }
     let bearer = token.map(|token| parsed(&format!("Bearer {}", token.reveal()))).transpose()?;
-    let mut connector = HttpConnector::new();
-    connector.set_connect_timeout(Some(CONNECT));
     let client =
         hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build::<_, octocrab::OctoBody>(connector);
     let built = octocrab::OctocrabBuilder::new_empty()

@@ -2,6 +2,7 @@
 
 use super::Wishes;
 use crate::github::commands::{Annotation, Level};
+use crate::report::escape::{NAME, clean, named};
 use crate::report::{Report, Row, SuiteReport};
 use crate::verdict::Status;
 
@@ -28,10 +29,10 @@ fn all<'a>(report: &'a Report, wishes: &'a Wishes) -> impl Iterator<Item = Annot
             Status::Warn | Status::Inconclusive => Level::Warning,
             _ => return None,
         };
-        let title = format!("{} {}: {}", row.endpoint, row.text.metric, row.text.mark);
+        let title = format!("{} {}: {}", named(&row.endpoint, NAME), row.text.metric, row.text.mark);
         let (file, line) = place(suite, row);
         let file = if wishes.folder.is_empty() { file } else { format!("{}/{file}", wishes.folder.trim_matches('/')) };
-        let annotation = Annotation::new(level, title, row.why.clone());
+        let annotation = Annotation::new(level, title, clean(&row.why));
         Some(if relative(&file) { annotation.at(&file, Some(line)) } else { annotation })
     })
 }

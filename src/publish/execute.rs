@@ -171,7 +171,7 @@ impl<T: Transport> Execution<'_, T> {
         let trouble = Trouble::from(error);
         match trouble.closed {
             Closed::Permission => self.refused.push((what, permission)),
-            Closed::Other => self.notices.push(Notice::new(code, format!("no {what}: {}", trouble.said))),
+            Closed::Hidden | Closed::Other => self.notices.push(trouble.notice(code, what, permission)),
         }
     }
 

@@ -6,12 +6,12 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
 
 use super::memory::{Kind, Memory, Seen, Shift, Turn, failing, kind};
 use super::{Effect, IssueMove, Texts, Wishes, marker};
 use crate::github::api::{Issue, Label};
 use crate::github::context::{Context, WorkflowRun};
+use crate::history;
 use crate::report::escape::{clean, code, cut};
 use crate::report::{IssueStep, Report, SuiteReport};
 use crate::run::Notice;
@@ -349,7 +349,7 @@ fn title(suite: &SuiteReport) -> String {
 }
 
 /// For a title, which has no markup: a mention in it must not be one.
-fn plain(text: &str, most: usize) -> String {
+pub(super) fn plain(text: &str, most: usize) -> String {
     cut(clean(text).trim(), most).replace('@', "@\u{200b}").replace('#', "#\u{200b}")
 }
 
@@ -406,19 +406,8 @@ fn count(number: u32, noun: &str) -> String {
 
 impl Before {
     /// From the text of a history: workflow runs on `git_ref` before ours, the newest first until one was good.
-    pub(super) fn of(history: &str, git_ref: Option<&str>, run: WorkflowRun) -> Self {
-        #[derive(Deserialize)]
-        struct Line {
-            time: Timestamp,
-            #[serde(default)]
-            commit: Option<String>,
-            #[serde(default, rename = "ref")]
-            git_ref: Option<String>,
-            #[serde(default)]
-            workflow_run_id: Option<u64>,
-            verdict: Outcome,
-        }
-        let mut lines: Vec<Line> = history.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    pub(super) fn of(text: &str, git_ref: Option<&str>, run: WorkflowRun) -> Self {
+        let (mut lines, _) = history::read(text);
         let short = |name: Option<&str>| name.map(|it| it.strip_prefix("refs/heads/").unwrap_or(it).to_owned());
         lines.retain(|line| {
             short(line.git_ref.as_deref()) == short(git_ref) && line.workflow_run_id.is_some_and(|id| id < run.id)

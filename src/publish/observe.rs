@@ -6,6 +6,7 @@ use super::files::{self, Tip};
 use super::plan::{Scope, Situation};
 use crate::github::api::{Api, CheckRun, Comment, CommitStatus, Issue, Label, Pull};
 use crate::github::client::{CallError, Transport};
+use crate::run::Notice;
 
 /// What was seen, or why it could not be.
 pub type Seen<T> = Result<T, Trouble>;
@@ -24,6 +25,8 @@ pub struct Trouble {
 pub enum Closed {
     /// The token may not.
     Permission,
+    /// Not there, or not for the eyes of this token: GitHub says the same of both.
+    Hidden,
     /// Anything else.
     Other,
 }
@@ -31,8 +34,23 @@ pub enum Closed {
 impl From<CallError> for Trouble {
     fn from(error: CallError) -> Self {
         let permission = error.is_permission() && !error.says(&["locked", "archived", "not permitted to create"]);
-        let closed = if permission { Closed::Permission } else { Closed::Other };
+        let closed = match error.status() {
+            _ if permission => Closed::Permission,
+            Some(404) => Closed::Hidden,
+            _ => Closed::Other,
+        };
         Self { closed, said: error.to_string() }
+    }
+}
+
+impl Trouble {
+    /// That there is no `what`, which needs the permission.
+    pub(super) fn notice(&self, code: &'static str, what: &str, permission: &str) -> Notice {
+        let hint = match self.closed {
+            Closed::Hidden => format!(" (has the token `{permission}`?)"),
+            _ => String::new(),
+        };
+        Notice::new(code, format!("no {what}: {}{hint}", self.said))
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
 use crate::github::api::Issue;
 use crate::github::commands::{Annotation, Level};
 use crate::github::context::{Context, Event, WorkflowRun};
+use crate::report::escape::clean;
 use crate::report::{Report, SuiteReport};
 use crate::run::Notice;
 use crate::verdict::Outcome;
@@ -237,7 +238,7 @@ pub(super) fn draw(situation: &Situation<'_>, scope: &Scope, observed: &Observed
 
 /// A notice for the runner.
 pub(super) fn annotation(notice: &Notice) -> Annotation {
-    Annotation::new(Level::Notice, format!("loadgate: {}", notice.code), notice.to_string())
+    Annotation::new(Level::Notice, format!("loadgate: {}", notice.code), clean(&notice.to_string()))
 }
 
 /// The plan while it is made.
@@ -264,7 +265,7 @@ impl Drawing {
                 None
             }
             Err(trouble) => {
-                self.notices.push(Notice::new(code, format!("no {what}: {}", trouble.said)));
+                self.notices.push(trouble.notice(code, what, permission));
                 None
             }
         }

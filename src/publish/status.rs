@@ -1,10 +1,11 @@
 //! The named check on the tested commit: a commit status, or a check run with annotations. Pure.
 
+use super::issue::plain;
 use super::marker::digest;
 use super::{Effect, StatusKind, Wishes, annotate};
 use crate::github::api::{CheckRun, CommitStatus};
 use crate::report::Report;
-use crate::report::escape::{clean, cut};
+use crate::report::escape::cut;
 use crate::verdict::Outcome;
 
 /// GitHub's limit for the description of a status, in characters.
@@ -73,7 +74,7 @@ pub(super) fn kind(wished: Option<StatusKind>, after_another_workflow: bool) -> 
 }
 
 fn one_line(report: &Report, most: usize) -> String {
-    let heading = clean(&report.text.heading);
-    let text = if heading.trim().is_empty() { super::plan::word(&report.verdict) } else { heading.into_owned() };
-    cut(&text, most).into_owned()
+    let heading = plain(&report.text.heading, most);
+    // Once more: what breaks a mention is a character too.
+    if heading.is_empty() { super::plan::word(&report.verdict) } else { cut(&heading, most).into_owned() }
 }

@@ -22,7 +22,7 @@ fn github() -> Options<'static> {
 }
 
 /// What the page holds, as `(kind, words)` in order of appearance; plain words are joined.
-fn parsed(markdown: &str) -> Vec<(String, String)> {
+pub(crate) fn parsed(markdown: &str) -> Vec<(String, String)> {
     let arena = Arena::new();
     let root = parse_document(&arena, markdown, &github());
     let mut found: Vec<(String, String)> = Vec::new();
@@ -89,19 +89,24 @@ fn check(name: &str) {
     let row = [&[("cell", "")], text.as_slice(), &[("cell", ""), ("text", "z")]].concat();
     assert_eq!(found, of(&[header.as_slice(), row.as_slice()].concat()), "{name:?} as {words:?}");
     let finished: String = parsed(&words).into_iter().map(|(_, text)| text).collect();
-    for (place, character) in finished.char_indices() {
-        let next = finished[place + character.len_utf8()..].chars().next();
-        let mention = character == '@' && next.is_some_and(|next| next.is_alphanumeric() || next == '_');
-        let reference = character == '#' && next.is_some_and(|next| next.is_ascii_digit());
-        assert!(!mention && !reference, "{name:?} as {words:?}");
-    }
-    assert!(!finished.contains("://") && !words.contains('\n'), "{words:?}");
+    assert!(!is_linked(&finished), "{name:?} as {words:?}");
+    assert!(!words.contains('\n'), "{words:?}");
 
     let terminal = escape::terminal(name);
     assert!(!terminal.contains("##[") && !terminal.contains("::"), "{terminal:?}");
     assert!(terminal.chars().all(|character| !character.is_control()), "{terminal:?}");
     let html = escape::html(name);
     assert!(!html.contains(['<', '>', '"', '\'']), "{html:?}");
+}
+
+/// Whether GitHub would make a mention, a reference or a link of something in the finished words.
+pub(crate) fn is_linked(words: &str) -> bool {
+    let next = |place: usize| words[place + 1..].chars().next();
+    let mentions = |place| next(place).is_some_and(|next| next.is_alphanumeric() || next == '_');
+    let refers = |place| next(place).is_some_and(|next| next.is_ascii_digit());
+    words.contains("://")
+        || words.match_indices('@').any(|(place, _)| mentions(place))
+        || words.match_indices('#').any(|(place, _)| refers(place))
 }
 
 /// Whole pages about hostile names hold our links, our folds and our tables, and nothing else.

@@ -6,7 +6,10 @@ mod events;
 pub(crate) mod fake;
 mod faults;
 mod files;
+mod harmless;
 mod issue;
+mod plans;
+mod proxy;
 mod status;
 
 use std::collections::BTreeMap;

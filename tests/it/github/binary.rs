@@ -7,9 +7,9 @@ use super::*;
 const CONFIG: &str = "version: 1\nsuites:\n  api:\n    results: [\"results/*.csv\"]\n";
 const BASELINE: &str = ".loadgate/baselines/api.json";
 
-struct Job {
-    workspace: Workspace,
-    fake: Fake,
+pub(super) struct Job {
+    pub(super) workspace: Workspace,
+    pub(super) fake: Fake,
     vars: Vec<(&'static str, String)>,
 }
 
@@ -50,7 +50,7 @@ impl Job {
         Self { workspace, fake, vars }
     }
 
-    fn pull_request() -> Self {
+    pub(super) fn pull_request() -> Self {
         let job = Self::new("pull_request", &|fake| {
             let mut payload = pull_request("octo/shop");
             payload["pull_request"]["base"]["sha"] = json!(fake.state().refs["main"]);
@@ -60,7 +60,12 @@ impl Job {
         job
     }
 
-    fn run(&self, arguments: &str) -> Ran {
+    pub(super) fn set(&mut self, name: &'static str, value: String) {
+        self.vars.retain(|it| it.0 != name);
+        self.vars.push((name, value));
+    }
+
+    pub(super) fn run(&self, arguments: &str) -> Ran {
         let vars: Vec<(&str, &str)> = self.vars.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let ran = self.workspace.with_vars(arguments, &vars);
         assert!(!ran.stdout.contains("ghs_secret") && !ran.stderr.contains("ghs_secret"));
@@ -180,8 +185,7 @@ fn the_weekly_run_keeps_issue_and_history_in_our_own_words() {
     let writes = job.fake.state().writes().len();
     assert_eq!(job.run(arguments).code, 1);
     assert_eq!(job.fake.state().writes().len(), writes, "{:#?}", job.fake.state().writes());
-    job.vars.retain(|it| it.0 != "GITHUB_RUN_ID");
-    job.vars.push(("GITHUB_RUN_ID", "101".to_owned()));
+    job.set("GITHUB_RUN_ID", "101".to_owned());
     assert_eq!(job.run(arguments).code, 1);
     assert_eq!(job.fake.state().issues.len(), 1);
     assert_eq!(job.fake.state().file("loadgate-data", "history/api.jsonl").unwrap().lines().count(), 2);

@@ -5,14 +5,24 @@ use loadgate::publish::{StatusKind, Step};
 use super::*;
 
 /// A world for one of GitHub's payloads.
-fn of(name: &str, file: &str) -> World {
+pub(super) fn of(name: &str, file: &str) -> World {
     let mut payload = event(file);
     payload["repository"]["full_name"] = json!("octo/shop");
     payload["repository"]["default_branch"] = json!("main");
     if payload["pull_request"]["head"]["repo"].is_object() && !file.contains("fork") {
         payload["pull_request"]["head"]["repo"]["full_name"] = json!("octo/shop");
     }
+    let full_ref = match (payload["ref"].as_str(), payload["number"].as_u64()) {
+        (Some(full_ref), _) if name == "push" => Some(full_ref.replace("/master", "/main")),
+        (_, Some(number)) if name == "pull_request" => Some(format!("refs/pull/{number}/merge")),
+        _ => None,
+    };
     let mut world = World::new(name, payload);
+    if let Some(full_ref) = full_ref {
+        let short = full_ref.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/");
+        world.vars.insert("GITHUB_REF_NAME".to_owned(), short.trim_start_matches("refs/pull/").to_owned());
+        world.vars.insert("GITHUB_REF".to_owned(), full_ref);
+    }
     world.report = bad(&["GET /"]);
     world
 }
@@ -85,7 +95,7 @@ fn a_fork_reads_and_says_so_once() {
 }
 
 /// After the workflow of a fork's pull request, with rights.
-fn after_a_fork() -> (World, String) {
+pub(super) fn after_a_fork() -> (World, String) {
     let world = of("workflow_run", "workflow_run_completed_fork");
     let run = &world.payload["workflow_run"];
     let sha = run["head_sha"].as_str().unwrap().to_owned();

@@ -813,7 +813,7 @@ fn storage(
 }
 
 impl State {
-    fn hide(&mut self, id: u64) {
+    pub(crate) fn hide(&mut self, id: u64) {
         if self.lag > 0 {
             self.hidden.insert(id, self.lag);
         }

@@ -152,3 +152,38 @@ fn the_base_is_read_or_said_to_be_unreadable() {
     assert_eq!(error.notice().code, "base_unreadable");
     assert!(side.text("loadgate.yml").is_err());
 }
+
+#[test]
+fn what_the_repository_does_not_allow_is_a_notice_in_its_words() {
+    let answer =
+        |status: u16, message: &str| Kind::Answer(status, Vec::new(), json!({ "message": message }).to_string());
+    for (kind, words) in [
+        (answer(410, "Issues are disabled for this repo"), "Issues are disabled"),
+        (answer(403, "Repository was archived so is read-only."), "archived"),
+        (answer(404, "Not Found"), "has the token `issues: write`?"),
+    ] {
+        for (method, path) in [("GET", "/shop/issues?"), ("POST", "/shop/issues")] {
+            let world = World::schedule();
+            world.fake.state().fault(method, path, 100, kind.clone());
+            let outcome = world.publish();
+            assert_eq!(codes(&outcome), ["issue_not_updated"], "{method} {kind:?}");
+            let notice = outcome.plan.notices.iter().chain(&outcome.notices).next().unwrap();
+            assert!(notice.message.contains(words), "{method}: {notice}");
+            assert_eq!(world.output("issue-action"), "none");
+        }
+    }
+}
+
+#[test]
+fn a_renamed_repository_is_followed_without_changing_the_method() {
+    for (method, path) in [("GET", "/issues/7/comments"), ("POST", "/issues/7/comments")] {
+        let world = World::pull_request();
+        let to = format!("{}/repos/octo/shop/issues/7/comments", world.fake.url());
+        for status in [301, 307] {
+            let moved = json!({"message": "Moved Permanently"}).to_string();
+            world.fake.state().fault(method, path, 1, Kind::Answer(status, vec![("location", to.clone())], moved));
+        }
+        assert_eq!(codes(&world.publish()), Vec::<&str>::new(), "{method}");
+        assert_eq!(world.fake.state().comments_on(7).len(), 1, "{method}");
+    }
+}

@@ -246,6 +246,27 @@ fn two_jobs_at_once_leave_one_issue_whoever_is_first() {
 }
 
 #[test]
+fn a_list_that_lags_behind_leaves_one_issue() {
+    // The issue of the workflow run before does not show itself yet when we look.
+    for lag in [1, 2, 5] {
+        let mut world = World::schedule();
+        let mut other = World::schedule();
+        run(&mut other, 99, bad(&["POST /checkout"]));
+        let theirs = bodies(&other)[0].clone();
+        world.fake.state().lag = lag;
+        let first = world.fake.state().add_issue(BOT, "theirs", &theirs);
+        world.fake.state().hide(first);
+        run(&mut world, 100, bad(&["POST /checkout"]));
+        run(&mut world, 101, bad(&["POST /checkout"]));
+        let state = world.fake.state();
+        let open = state.issues.iter().filter(|it| it["state"] == "open").map(|it| it["number"].as_u64().unwrap());
+        assert_eq!(open.collect::<Vec<_>>(), [first], "lag {lag}");
+        drop(state);
+        assert_eq!(world.output("issue-number"), first.to_string());
+    }
+}
+
+#[test]
 fn a_lost_answer_makes_no_second_issue() {
     for kind in [Kind::DropAfter, Kind::DropBefore, Kind::AnswerAfter(500, String::new())] {
         let world = World::schedule();
