@@ -11,6 +11,8 @@ RUN mkdir src benches \
 COPY src src
 COPY templates templates
 COPY schemas schemas
+# What `loadgate run --engine docker` takes by default, if not the one in the source.
+ARG LOCUST_IMAGE=
 # A file's time is all cargo looks at, and the ones copied may be older than the stand-ins.
 RUN touch src/main.rs src/lib.rs \
  && cargo build --locked --profile dist --bin loadgate

@@ -1,8 +1,10 @@
-# Builds and runs containers on a machine that has no container engine. Sourced by the steps `image` and `act`.
+# Builds and runs containers on a machine that has no container engine. Sourced by the steps `image`, `act` and `loadtest`.
 # shellcheck shell=bash
 
 CONTAINERS=$WORK/containers
 IMAGE=localhost/loadgate:ci
+LOCUST_IMAGE=localhost/loadgate-locust:ci
+DEBIAN=docker.io/library/debian:bookworm-slim
 export CONTAINERS_STORAGE_CONF=$CONTAINERS/storage.conf CONTAINERS_CONF=$CONTAINERS/containers.conf
 
 container_tools() {
@@ -26,18 +28,23 @@ has_image() {
   buildah inspect --type image "$1" >/dev/null 2>&1
 }
 
-# The two images the Dockerfile starts from, made of Debian's packages and of the toolchain this machine has: no image registry
-# is needed. The same names, so that the Dockerfile is built as it is.
-base_images() {
-  local debian=docker.io/library/debian:bookworm-slim rust=docker.io/library/rust:1.95-slim-bookworm
-  if ! has_image "$debian"; then
+# Images that Dockerfiles start from, made of Debian's packages and of the toolchain this machine has: no image registry is
+# needed. The same names, so that each Dockerfile is built as it is.
+debian_image() {
+  if ! has_image "$DEBIAN"; then
     # No fsync for a file system that is thrown away at once.
     retry mmdebstrap --quiet --variant=minbase bookworm "$CONTAINERS/base.tar"
-    podman import --quiet "$CONTAINERS/base.tar" "$debian" >/dev/null
+    podman import --quiet "$CONTAINERS/base.tar" "$DEBIAN" >/dev/null
     rm "$CONTAINERS/base.tar"
   fi
+}
+
+# Those of our own Dockerfile.
+base_images() {
+  local rust=docker.io/library/rust:1.95-slim-bookworm
+  debian_image
   has_image "$rust" || retry build -t "$rust" -f - . <<CONTAINERFILE
-FROM $debian
+FROM $DEBIAN
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev ca-certificates
 ENV CARGO_HOME=/usr/local/cargo CARGO_NET_OFFLINE=true PATH=/opt/rust/bin:/usr/bin:/bin
 CONTAINERFILE
@@ -55,9 +62,56 @@ project_image() {
   build -v "$(rustc --print sysroot):/opt/rust:ro" -v "$cargo_home/registry:/usr/local/cargo/registry" -t "$IMAGE" .
 }
 
+# docker/Dockerfile.locust, on Debian's own Python: that is 3.11, where the real base has 3.12.
+locust_image() {
+  local python=docker.io/library/python:3.12-slim certificates=/etc/ssl/certs/ca-certificates.crt
+  debian_image
+  has_image "$python" || retry build -t "$python" -f - . <<CONTAINERFILE
+FROM $DEBIAN
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates python3 python3-pip \\
+ && rm /usr/lib/python3*/EXTERNALLY-MANAGED
+CONTAINERFILE
+  # This machine may reach PyPI through a proxy that only its own certificates know.
+  retry build -v "$certificates:$certificates:ro" -t "$LOCUST_IMAGE" -f docker/Dockerfile.locust docker
+}
+
 # Some machines show containers a mixture of control groups that their runtime refuses: there the groups are hidden.
 without_cgroups() {
   # The inner shell expands "$@".
   # shellcheck disable=SC2016
   unshare -m sh -c 'umount -R /sys/fs/cgroup; mount -t tmpfs none /sys/fs/cgroup; exec "$@"' sh "$@"
+}
+
+# podman with Docker's API at $SOCKET, until the step ends; in a folder that every user can reach.
+podman_service() {
+  local folder podman
+  folder=$(mktemp -d)
+  chmod a+x "$folder"
+  SOCKET=$folder/podman.sock
+  without_cgroups podman system service --time=0 "unix://$SOCKET" >"$CONTAINERS/podman.log" 2>&1 &
+  podman=$!
+  # The function's shell and what it started. Now, because later these names mean nothing.
+  # shellcheck disable=SC2064
+  trap "kill \$(pgrep -P $podman) $podman; rm -rf '$folder'" EXIT
+  for _ in $(seq 100); do [[ -S $SOCKET ]] && return; sleep 0.1; done
+  echo "podman does not answer"
+  return 1
+}
+
+# A program beside the socket that behaves like `docker`, for every user of this machine.
+podman_client() {
+  local client=${SOCKET%/*}/docker
+  cat >"$client" <<CLIENT
+#!/bin/sh
+export HOME=/tmp
+# Limits above ours are refused.
+if [ "\$1" = run ]; then
+  shift
+  set -- run --ulimit nofile=1024:4096 --ulimit nproc=4096:8192 "\$@"
+fi
+exec podman --remote --url unix://$SOCKET "\$@"
+CLIENT
+  chmod a+rx "$client"
+  chmod a+rw "$SOCKET"
+  echo "$client"
 }

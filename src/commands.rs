@@ -124,7 +124,10 @@ fn run(command: &Command, world: &World<'_>) -> anyhow::Result<Done> {
         Command::Site(arguments) => history::site(arguments, world),
         Command::Run(arguments) => run::run(arguments, world),
         Command::Merge(arguments) => merge::run(arguments, world),
-        Command::Simulate(arguments) => simulate::simulate(arguments, &settings::config(world.common)?),
+        Command::Simulate(arguments) => {
+            let arguments = crate::cli::Simulate { out: root.join(&arguments.out), ..arguments.clone() };
+            simulate::simulate(&arguments, &settings::config(world.common)?)
+        }
         Command::Calibrate { files } => calibrate::run(files, &settings::config(world.common)?.names, &root),
         Command::Init(arguments) => init::run(arguments, &root),
         Command::Doctor(arguments) => {

@@ -45,6 +45,8 @@ pub struct Order {
     pub suite: String,
     /// The load, with the prefix of the files' names.
     pub course: Course,
+    /// Where Locust starts, and what a container sees of this machine; absolute.
+    pub folder: PathBuf,
     /// Where files go; absolute.
     pub out: PathBuf,
     /// Host or container.

@@ -9,13 +9,6 @@ base_images
 python_tools
 cargo build --quiet --locked --bin loadgate --example fake-github
 
-socket=$CONTAINERS/podman.sock
-rm -f "$socket"
-without_cgroups podman system service --time=0 "unix://$socket" >"$CONTAINERS/podman.log" 2>&1 &
-podman=$!
-# The function's shell and what it started.
-trap 'kill $(pgrep -P "$podman") "$podman"' EXIT
-for _ in $(seq 100); do [[ -S $socket ]] && break; sleep 0.1; done
-
-DOCKER_HOST=unix://$socket python3 .ci/act/run.py \
+podman_service
+DOCKER_HOST=unix://$SOCKET python3 .ci/act/run.py \
   --image "$IMAGE" --target "$CARGO_TARGET_DIR/debug" --work "$WORK/act" ${SCENE:+--scene "$SCENE"}

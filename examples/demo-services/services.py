@@ -4,7 +4,8 @@
     python3 services.py --port 8000 --slow /query=1.6 --fail /execute=0.3
 
 api_gateway: POST /v1/chat/completions, GET /v1/models, GET /health; rag_service: POST /query, POST /index;
-mcp_server: POST /execute. Every answer takes its time (see LATENCY_MS), a little more or less.
+mcp_server: POST /execute. Every answer takes its time (see LATENCY_MS), a little more or less. GET /answered tells how many
+requests these have answered so far.
 """
 
 import argparse
@@ -23,6 +24,7 @@ LATENCY_MS = {
 SPREAD = 0.03  # of a normal distribution, as a share of the latency
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 500: "Internal Server Error"}
 MOST_BODY = 1 << 20
+ANSWERED = dict.fromkeys(LATENCY_MS, 0)
 
 
 def settings(texts, what):
@@ -41,10 +43,13 @@ def settings(texts, what):
 
 async def answer(path, slow, fail):
     """Status and body, after the time that it takes."""
+    if path == "/answered":
+        return 200, ANSWERED
     if path not in LATENCY_MS:
         return 404, {"error": f"no such path: {path}"}
     seconds = LATENCY_MS[path] / 1000 * slow.get(path, 1.0)
     await asyncio.sleep(max(seconds * random.gauss(1, SPREAD), 0))
+    ANSWERED[path] += 1
     if random.random() < fail.get(path, 0.0):
         return 500, {"error": "out of order"}
     return 200, {"path": path, "answer": "as you wish"}

@@ -92,6 +92,7 @@ fn order(arguments: &cli::Run, world: &World<'_>, config: &Config, root: &Path) 
         engine: engine(arguments, world, format!("loadgate-{name}-{}", std::process::id()))?,
         suite: suite.name,
         out: root.join(&arguments.out),
+        folder: root.to_owned(),
         locustfiles: locustfiles(arguments, root)?,
         host: arguments.host.clone(),
         tags: arguments.tags.clone(),

@@ -20,7 +20,7 @@ pub(super) static EVENTS: Format = Format {
     versions: "2.47",
     gives: Gives { percentiles: "any (from samples)", failures: true, users: true, time: true },
     part: Part::Account { suffix: "_events" },
-    sniff: |head| Confidence::certain_if(head.text.starts_with(MARK)),
+    sniff: |head| Confidence::certain_if(head.text.trim_start().starts_with(MARK)),
     parse,
 };
 
@@ -28,7 +28,7 @@ pub(super) static EVENTS: Format = Format {
 const MARK: &str = r#"{"schema":"loadgate.locust/1""#;
 /// Longest line that is read, in bytes: one second of a process with thousands of endpoints.
 const MAX_LINE: u64 = 64 << 20;
-/// A generator process that uses more of its core than this measures itself.
+/// A generator process that needs more of a core than this measures itself.
 const BUSY: f64 = 0.9;
 /// For so many seconds in a row, so that one late second is not an alarm.
 const BUSY_SECONDS: usize = 5;
@@ -96,7 +96,7 @@ pub struct Line {
     pub at: f64,
     /// Users now.
     pub users: f64,
-    /// Share of one core that the process used.
+    /// Share of one core that the process used or waited for.
     pub cpu: f64,
     /// Requests that ended in this second.
     pub rows: Vec<Row>,
@@ -140,6 +140,7 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     let mut account = Account::default();
     let mut text = String::new();
     let mut number = 0;
+    let mut has_begun = false;
     loop {
         text.clear();
         number += 1;
@@ -147,11 +148,15 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
             break;
         }
         match line(&text) {
-            Some(line) if number == 1 => account.begin(line, recorder),
+            Some(line) if !has_begun => {
+                account.begin(line, recorder);
+                has_begun = true;
+            }
             Some(line) => account.add(line, recorder),
-            None if number == 1 => return Err(ParseError::new("not the header of a loadgate run").at_line(1)),
+            None if text.trim().is_empty() => {}
+            None if !has_begun => return Err(ParseError::new("not the header of a loadgate run").at_line(number)),
             // The killed process's torn last line; loadgate's own word may follow it.
-            None if text.trim().is_empty() || !text.ends_with('\n') => {}
+            None if !text.ends_with('\n') => {}
             None => recorder.bad_row(number, "not a line of a loadgate run"),
         }
     }
@@ -315,8 +320,8 @@ impl Account {
         }
         if self.saturated {
             let message = format!(
-                "the load generator was saturated: a Locust process used more than {:.0} % of its core for {BUSY_SECONDS} s and \
-                 more; spread it with `--processes`, or lower the load",
+                "the load generator was saturated: a Locust process needed more than {:.0} % of a core for {BUSY_SECONDS} s and \
+                 more; spread it with `--processes` where cores are free, or lower the load",
                 BUSY * 100.0
             );
             recorder.notice(Notice::new(SATURATED, message));

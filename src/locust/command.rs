@@ -5,8 +5,12 @@ use std::process::{Command as Process, Stdio};
 
 use super::{Order, STOP_TIMEOUT_S};
 
-/// The image of the container engine, pinned; `docker/Dockerfile.locust` makes one from python:3.12-slim.
-pub const IMAGE: &str = "docker.io/locustio/locust:2.47.0";
+/// The image of the container engine: by its version, and in a release by the digest that the version had then.
+/// `docker/Dockerfile.locust` makes one from python:3.12-slim.
+pub const IMAGE: &str = match option_env!("LOCUST_IMAGE") {
+    Some(image) if !image.is_empty() => image,
+    _ => "docker.io/locustio/locust:2.47.0",
+};
 /// The Locust that all this was tried with.
 pub const TESTED: &str = "2.47.0";
 /// Seconds that a master waits for its workers.
@@ -17,7 +21,7 @@ const PLAN: &str = "LOADGATE_LOCUST_PLAN";
 const OUT: &str = "LOADGATE_LOCUST_OUT";
 /// Where a container has the locustfiles, the plug-in and the results.
 const MOUNTS: [&str; 3] = ["/mnt/locust", "/mnt/loadgate", "/mnt/out"];
-/// Containers that wrote into a folder: one that outlived its loadgate is removed before the next one starts there.
+/// Containers that write into a folder: one that outlived its loadgate is removed before the next one starts there.
 const LABEL: &str = "dev.loadgate.out";
 /// Our own settings and the action's inputs, tokens among them, are nothing to a load test.
 const KEPT_BACK: [&str; 2] = ["LOADGATE_", "INPUT_"];
@@ -38,7 +42,7 @@ pub enum Engine {
         image: String,
         /// Names of the environment variables that the load test may see.
         env: Vec<String>,
-        /// The container's name.
+        /// The container's name; ends with our process's number.
         name: String,
     },
 }
@@ -58,6 +62,8 @@ impl Engine {
 pub struct Command {
     /// Program and arguments.
     pub words: Vec<String>,
+    /// Where to start it.
+    pub folder: PathBuf,
     /// Variables to set.
     pub set: Vec<(String, String)>,
     /// Stops a container; Locust on the host gets signals itself.
@@ -72,7 +78,8 @@ pub fn command(order: &Order, plugin: &Path) -> Command {
             let files = order.locustfiles.iter().map(PathBuf::as_path);
             let words = locust.iter().cloned().chain(locust_words(order, files, plugin, &order.out)).collect();
             let out = order.out.display().to_string();
-            Command { words, set: vec![(PLAN.to_owned(), plan), (OUT.to_owned(), out)], kill: None }
+            let set = vec![(PLAN.to_owned(), plan), (OUT.to_owned(), out)];
+            Command { words, folder: order.folder.clone(), set, kill: None }
         }
         Engine::Docker { docker, image, env, name } => {
             let [files_at, plugin_at, out_at] = MOUNTS;
@@ -87,6 +94,7 @@ pub fn command(order: &Order, plugin: &Path) -> Command {
                 "run",
                 "--rm",
                 "--init",
+                "--interactive",
                 "--name",
                 name,
                 "--stop-signal",
@@ -112,7 +120,8 @@ pub fn command(order: &Order, plugin: &Path) -> Command {
             words.extend(["--workdir", files_at, "--entrypoint", "locust", image.as_str()].map(str::to_owned));
             let files = inside.iter().map(PathBuf::as_path);
             words.extend(locust_words(order, files, Path::new(plugin_at), Path::new(out_at)));
-            Command { words, set: Vec::new(), kill: Some((docker.clone(), name.clone())) }
+            let kill = Some((docker.clone(), name.clone()));
+            Command { words, folder: order.folder.clone(), set: Vec::new(), kill }
         }
     }
 }
@@ -149,11 +158,10 @@ fn locust_words<'a>(order: &Order, files: impl Iterator<Item = &'a Path>, plugin
 /// The folder that a container sees: the working directory, so that imports and data files are found as on the host, or
 /// the locustfile's own if it lies elsewhere.
 fn mounted(order: &Order) -> PathBuf {
-    let here = std::env::current_dir().unwrap_or_default();
-    if order.locustfiles.iter().all(|file| file.starts_with(&here)) {
-        return here;
+    if order.locustfiles.iter().all(|file| file.starts_with(&order.folder)) {
+        return order.folder.clone();
     }
-    order.locustfiles.first().and_then(|file| file.parent()).unwrap_or(&here).to_owned()
+    order.locustfiles.first().and_then(|file| file.parent()).unwrap_or(&order.folder).to_owned()
 }
 
 fn label(order: &Order) -> String {
@@ -176,7 +184,7 @@ fn user() -> Vec<String> {
 pub(super) fn process(command: &Command) -> Process {
     let mut words = command.words.iter();
     let mut process = Process::new(words.next().map_or("", String::as_str));
-    process.args(words);
+    process.args(words).current_dir(&command.folder);
     for (name, _) in std::env::vars_os() {
         if KEPT_BACK.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
             process.env_remove(&name);
@@ -186,16 +194,31 @@ pub(super) fn process(command: &Command) -> Process {
     process
 }
 
-/// Removes containers that an earlier loadgate left writing into the same folder.
+/// Removes containers that write into the same folder and whose loadgate was killed. One of a loadgate that is still there,
+/// of another suite perhaps, is left alone.
 pub(super) fn clear_leftovers(order: &Order) {
     let Engine::Docker { docker, .. } = &order.engine else { return };
     let filter = format!("label={}", label(order));
-    let Ok(found) = Process::new(docker).args(["ps", "-aq", "--filter", &filter]).stdin(Stdio::null()).output() else {
-        return;
-    };
-    for id in String::from_utf8_lossy(&found.stdout).split_whitespace() {
-        remove(docker, id);
+    let mut process = Process::new(docker);
+    let list = process.args(["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]).stdin(Stdio::null());
+    let Ok(found) = list.output() else { return };
+    for name in String::from_utf8_lossy(&found.stdout).split_whitespace().filter(|name| !has_owner(name)) {
+        remove(docker, name);
     }
+}
+
+/// Whether the loadgate that gave a container its name is still there.
+#[cfg(unix)]
+fn has_owner(name: &str) -> bool {
+    let owner = name.rsplit('-').next().and_then(|number| number.parse().ok()).and_then(rustix::process::Pid::from_raw);
+    let asked = owner.map(rustix::process::test_kill_process);
+    // Not allowed to ask: there is somebody.
+    asked.is_some_and(|answer| answer.is_ok() || answer == Err(rustix::io::Errno::PERM))
+}
+
+#[cfg(not(unix))]
+fn has_owner(_: &str) -> bool {
+    false
 }
 
 /// Removes our own container if it is still there; `--rm` has usually done it.

@@ -15,6 +15,7 @@ import sys
 import time
 
 import gevent
+from gevent.socket import wait_read
 from locust import LoadTestShape, __version__, events, runners
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -83,6 +84,31 @@ class Seconds:
 SECONDS = Seconds()
 
 
+class Cpu:
+    """How much of one core this process needs."""
+
+    def __init__(self):
+        self.last = self.now()
+
+    @staticmethod
+    def now():
+        # Waiting for a core counts: starved by its neighbours, a generator is as late as one that uses all of a core.
+        try:
+            with open("/proc/self/schedstat", encoding="ascii") as file:
+                used, waited = file.read().split()[:2]
+            return time.monotonic(), (int(used) + int(waited)) / 1e9
+        except (OSError, ValueError):
+            return time.monotonic(), time.process_time()
+
+    def share(self):
+        """Since the last call."""
+        before, self.last = self.last, self.now()
+        return round((self.last[1] - before[1]) / max(self.last[0] - before[0], 1e-3), 3)
+
+
+CPU = Cpu()
+
+
 @events.request.add_listener
 def on_request(request_type, name, response_time, exception=None, start_time=None, **_):
     began = start_time or time.time() - (response_time or 0) / 1000
@@ -130,7 +156,35 @@ class Journal:
         self.file = open(path, "w", encoding="utf-8")
         self.stopped = None
         self.exceptions = {}
-        self.cpu = (time.monotonic(), time.process_time())
+        self.write({"schema": "loadgate.locust/1", "role": role, "locust": __version__, "host": host_facts(), "plan": PLAN})
+
+    def write(self, line):
+        self.file.write(json.dumps(line, separators=(",", ":")) + "\n")
+        self.file.flush()
+
+    def tick(self):
+            now = self.get_run_time()
+            users = 0
+            for stage in PLAN["stages"]:
+                if now < stage["end"]:
+                    return stage["own_users"], self.rate(abs(stage["own_users"] - users), stage)
+                users = stage["own_users"]
+            return None
+
+        @staticmethod
+        def rate(change, stage):
+            return max(change / stage["ramp"] if stage["ramp"] > 0 else change, 0.01)
+
+
+class Journal:
+    """One process's file."""
+
+    def __init__(self, environment, role):
+        self.environment = environment
+        path = os.path.join(os.environ["LOADGATE_LOCUST_OUT"], f"{PLAN['prefix']}_events_{os.getpid()}.ndjson")
+        self.file = open(path, "w", encoding="utf-8")
+        self.stopped = None
+        self.exceptions = {}
         self.write({"schema": "loadgate.locust/1", "role": role, "locust": __version__, "host": host_facts(), "plan": PLAN})
 
     def write(self, line):
@@ -145,7 +199,7 @@ class Journal:
 
     def tick(self):
         if SECONDS.started is None:
-            self.busy()
+            CPU.share()
             return
         at = time.time()
         self.write(
@@ -154,7 +208,7 @@ class Journal:
                 "started": SECONDS.started,
                 "at": round(at - SECONDS.started, 3),
                 "users": self.environment.runner.user_count,
-                "cpu": self.busy(),
+                "cpu": CPU.share(),
                 "rows": SECONDS.take(),
             }
         )
@@ -201,6 +255,12 @@ def refuse(why):
     os._exit(3)
 
 
+def end_with_loadgate(runner):
+    """loadgate holds the other end of our input and never writes: when that ends, loadgate has died."""
+    wait_read(sys.stdin.fileno())
+    runner.quit()
+
+
 @events.init.add_listener
 def on_init(environment, runner, **_):
     if isinstance(runner, WorkerRunner):
@@ -233,13 +293,9 @@ def on_init(environment, runner, **_):
         journal.end()
 
     gevent.spawn(journal.run)
-
-
-LAST_CPU = [time.monotonic(), time.process_time()]
+    if role != "worker" and os.name == "posix":
+        gevent.spawn(end_with_loadgate, runner)
 
 
 def send(data, **_):
-    now = [time.monotonic(), time.process_time()]
-    cpu = round((now[1] - LAST_CPU[1]) / max(now[0] - LAST_CPU[0], 1e-3), 3)
-    LAST_CPU[:] = now
-    data["loadgate"] = {"cpu": cpu, "rows": SECONDS.take()}
+    data["loadgate"] = {"cpu": CPU.share(), "rows": SECONDS.take()}

@@ -33,7 +33,8 @@ impl Child {
     pub fn start(command: &Command, console: &Path) -> io::Result<Self> {
         let out = File::create(console)?;
         let mut process = command::process(command);
-        process.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out);
+        // Its input ends when we do, however we end: the plug-in then ends Locust.
+        process.stdin(Stdio::piped()).stdout(out.try_clone()?).stderr(out);
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut process, 0);
         Ok(Self { handle: process.spawn()?, kill: command.kill.clone() })
@@ -76,8 +77,9 @@ impl Child {
         };
         let mut process = std::process::Command::new(docker);
         let quiet = process.args(["kill", "--signal", word, name]);
-        let _ = quiet.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if signal == Signal::Kill {
+        let sent = quiet.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        // No such container: its image is still on the way, and only the client is there.
+        if signal == Signal::Kill || !sent.is_ok_and(|status| status.success()) {
             self.send_to_group(signal);
         }
     }

@@ -291,6 +291,52 @@ fn cut_anywhere_is_a_run_or_an_error() {
     }
 }
 
+/// Requests that the plug-in's files of a run tell of in seconds that are judged, counted without our parser.
+fn judged_requests(folder: &Path) -> (Vec<PathBuf>, u64) {
+    let mut files = Vec::new();
+    artifacts(folder, &mut files);
+    let mut sum = 0;
+    for file in &files {
+        let text = fs::read_to_string(file).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let stages = lines[0]["plan"]["stages"].as_array().unwrap();
+        let is_judged = |second: &Value| {
+            stages.iter().any(|it| (it["from"].as_u64()..it["end"].as_u64()).contains(&second.as_u64()))
+        };
+        let rows = lines.iter().flat_map(|line| line["rows"].as_array().into_iter().flatten());
+        sum += rows.filter(|row| is_judged(&row["second"])).map(|row| row["requests"].as_u64().unwrap()).sum::<u64>();
+    }
+    (files, sum)
+}
+
+#[test]
+fn a_run_of_ours_is_read_whatever_ended_it() {
+    for (folder, of, complete) in [("processes", 3, true), ("killed", 1, false), ("master", 1, true)] {
+        let (files, requests) = judged_requests(&fixtures().join("locust-loadgate").join(folder));
+        assert_eq!(files.len(), of);
+        let named = |path: &PathBuf| Artifact {
+            name: path.to_str().unwrap().to_owned(),
+            path: path.clone(),
+            member: None,
+            named: true,
+        };
+        let artifacts: Vec<Artifact> = files.iter().map(named).collect();
+        let runs = read(&artifacts, &[]).unwrap().runs;
+        assert_eq!(runs.len(), 1, "{folder}: files of one run are one run");
+        let run = &runs[0];
+        assert_eq!(run.total.as_ref().unwrap().requests, Some(requests), "{folder}");
+        assert_eq!(run.endpoints.iter().filter_map(|endpoint| endpoint.requests).sum::<u64>(), requests, "{folder}");
+        assert_eq!((run.complete, run.notices.len()), (Some(complete), usize::from(!complete)), "{folder}");
+        assert!(run.notices.iter().all(|notice| notice.code == loadgate::run::CUT_SHORT), "{:?}", run.notices);
+        let stages = if folder == "processes" {
+            vec!["at 2 users", "at 4 users"]
+        } else {
+            vec!["/execute", "/query", "/v1/models"]
+        };
+        assert!(stages.iter().all(|stage| run.endpoints.iter().any(|endpoint| endpoint.name.ends_with(stage))));
+    }
+}
+
 /// Requests, failures and one figure of the first endpoint (or the total) of files that others wrote.
 #[test]
 fn public_files_give_their_figures() {
