@@ -163,41 +163,6 @@ class Journal:
         self.file.flush()
 
     def tick(self):
-            now = self.get_run_time()
-            users = 0
-            for stage in PLAN["stages"]:
-                if now < stage["end"]:
-                    return stage["own_users"], self.rate(abs(stage["own_users"] - users), stage)
-                users = stage["own_users"]
-            return None
-
-        @staticmethod
-        def rate(change, stage):
-            return max(change / stage["ramp"] if stage["ramp"] > 0 else change, 0.01)
-
-
-class Journal:
-    """One process's file."""
-
-    def __init__(self, environment, role):
-        self.environment = environment
-        path = os.path.join(os.environ["LOADGATE_LOCUST_OUT"], f"{PLAN['prefix']}_events_{os.getpid()}.ndjson")
-        self.file = open(path, "w", encoding="utf-8")
-        self.stopped = None
-        self.exceptions = {}
-        self.write({"schema": "loadgate.locust/1", "role": role, "locust": __version__, "host": host_facts(), "plan": PLAN})
-
-    def write(self, line):
-        self.file.write(json.dumps(line, separators=(",", ":")) + "\n")
-        self.file.flush()
-
-    def busy(self):
-        """Share of one core this process used since the last call."""
-        now = (time.monotonic(), time.process_time())
-        before, self.cpu = self.cpu, now
-        return round((now[1] - before[1]) / max(now[0] - before[0], 1e-3), 3)
-
-    def tick(self):
         if SECONDS.started is None:
             CPU.share()
             return
