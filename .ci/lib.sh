@@ -6,6 +6,12 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 WORK=$CARGO_TARGET_DIR/ci
 mkdir -p "$WORK"
 
+# Real files of load tools that may not be in the repository: beside it, or where LOADGATE_SHARED says.
+if [[ -z ${LOADGATE_SHARED-} && -d ../shared/samples ]]; then
+  LOADGATE_SHARED=$(cd ../shared && pwd)
+  export LOADGATE_SHARED
+fi
+
 # A build that is thrown away gains nothing from incremental state.
 export CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never NO_COLOR=1
 

@@ -277,7 +277,7 @@ registry! {
     locust_history: HISTORY;
     locust_distribution: DISTRIBUTION;
     locust_failures: FAILURES, EXCEPTIONS;
-    locust_json: JSON;
+    locust_json: JSON, WEB;
     locust_plugin: EVENTS;
     service_json: SERVICE_JSON;
     ab: TEXT, GNUPLOT, PERCENTILES;
@@ -287,7 +287,7 @@ registry! {
     drill: STATS, REPORT;
     fortio: JSON;
     gatling_log: TEXT, BINARY;
-    gatling_stats: STATS, GLOBAL, ASSERTIONS;
+    gatling_stats: STATS, SCRIPT, GLOBAL, ASSERTIONS;
     ghz: JSON, TEXT, CSV;
     goose: REPORT, CSV, JSON_LOG;
     h2load: TEXT, LOG;

@@ -121,7 +121,8 @@ fn latency(block: &Block<'_>, draft: &mut Draft) {
     report(draft, Metric::LatencyMean, block.after("Time per request:").and_then(number));
     let cells: Vec<Printed> =
         block.after("Total:").unwrap_or_default().split_whitespace().filter_map(number).collect();
-    if let [min, _, _, _, max] = cells.as_slice() {
+    // With `-S` ab leaves out deviation and median.
+    if let [min, _, _, _, max] | [min, _, max] = cells.as_slice() {
         report(draft, Metric::LatencyMin, Some(*min));
         report(draft, Metric::LatencyMax, Some(*max));
     }

@@ -97,7 +97,7 @@ impl Outcomes<'_> {
             draft.error(&format!("HTTP {code}"), *count);
         }
         for (name, count) in &self.errors {
-            draft.error(&super::console::without_queries(name), *count);
+            draft.error(name, *count);
         }
     }
 }

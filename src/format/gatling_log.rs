@@ -82,9 +82,13 @@ impl<'a> Entry<'a> {
         match if old { third } else { word } {
             "REQUEST" => Self::request(&line.split('\t').collect::<Vec<_>>(), old),
             "USER" => {
-                let says = |word: &str| line.split('\t').any(|field| field == word);
-                let step = if says("START") { 1 } else { -1 };
-                if step == 1 || says("END") { Ok(Self::Users(step)) } else { Err("expected START or END of a user".to_owned()) }
+                // From the right: a scenario may have such a name.
+                let step = line.rsplit('\t').find_map(|field| match field {
+                    "START" => Some(1),
+                    "END" => Some(-1),
+                    _ => None,
+                });
+                step.map(Self::Users).ok_or_else(|| "expected START or END of a user".to_owned())
             }
             // 2.0 is the number of the log's layout, not a version.
             "RUN" => Ok(line.split('\t').next_back().filter(|last| *last != "2.0").map_or(Self::Other, Self::Version)),
@@ -264,7 +268,7 @@ fn failure(message: &str) -> String {
         Some((check, found)) if !found.trim().bytes().all(|byte| byte.is_ascii_digit()) => check.trim_end_matches(',').to_owned() + ", but it is not",
         _ => message.to_owned(),
     };
-    if text.is_empty() { "no message".to_owned() } else { super::console::without_queries(&text) }
+    if text.is_empty() { "no message".to_owned() } else { text }
 }
 
 /// The version that a binary log begins with.
@@ -324,7 +328,7 @@ impl Records<'_, '_> {
 
     fn broken(&self, what: &str) -> Broken {
         let error = ParseError::new(format!("{what} at byte {}: unsupported layout of Gatling's binary log", self.offset));
-        Broken::Error(error.hint("give the report's js/stats.json, or a log of Gatling 3.12 or older"))
+        Broken::Error(error.hint("give the report's js/stats.js, or a log of Gatling 3.12 or older"))
     }
 
     fn raw(&mut self, length: i32) -> Result<Vec<u8>, Broken> {

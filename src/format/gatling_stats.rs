@@ -1,7 +1,9 @@
-//! Gatling's report data: `js/stats.json`, `js/global_stats.json`, and the assertions.
+//! Gatling's report data: `js/stats.json`, `js/stats.js` (all that there is since 3.13.5), `js/global_stats.json`, and the
+//! assertions.
 //!
 //! Quirks: only requests are endpoints, a group's figures count the group; old versions write numbers as text and `-` for
-//! none; the percentiles are numbered, not named (50, 75, 95 and 99 unless configured); no data is -1 or 0.
+//! none; the percentiles are numbered, not named (50, 75, 95 and 99 unless configured); no data is -1 or 0; `stats.js` is the same
+//! as a script, with bare keys.
 
 use std::collections::BTreeMap;
 
@@ -29,13 +31,27 @@ pub(super) static STATS: Format = Format {
     parse: parse_stats,
 };
 
+pub(super) static SCRIPT: Format = Format {
+    id: "gatling-stats-js",
+    tool: "Gatling",
+    title: "the report's `js/stats.js`",
+    versions: "2.0 to 3.15",
+    gives: GIVES,
+    part: Part::Main { rank: 2, suffixes: PARTS },
+    sniff: |head| Confidence::certain_if(head.first_line().starts_with(SCRIPT_START) && head.text.contains("\"numberOfRequests\"")),
+    parse: parse_script,
+};
+
+/// How the script begins.
+const SCRIPT_START: &str = "var stats = {";
+
 pub(super) static GLOBAL: Format = Format {
     id: "gatling-global",
     tool: "Gatling",
     title: "the report's `js/global_stats.json`: the total only",
     versions: "2.0 to 3.13.4",
     gives: GIVES,
-    part: Part::Main { rank: 2, suffixes: PARTS },
+    part: Part::Main { rank: 3, suffixes: PARTS },
     sniff: |head| Confidence::certain_if(head.json().has(&["numberOfRequests", "percentiles1"])),
     parse: parse_global,
 };
@@ -46,7 +62,7 @@ pub(super) static ASSERTIONS: Format = Format {
     title: "`js/assertions.json` or `js/assertions.xml`, with the log or the stats: what the simulation itself asserts",
     versions: "2.0 to 3.15",
     gives: Gives { percentiles: "none", failures: false, users: false, time: false },
-    part: Part::Companion { rank: 3, suffixes: PARTS },
+    part: Part::Companion { rank: 4, suffixes: PARTS },
     sniff: |head| {
         Confidence::certain_if(head.json().has(&["simulation", "simulationId", "assertions"]) || is_assertions(head))
     },
@@ -141,7 +157,30 @@ impl Stats {
 }
 
 fn parse_stats(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
-    let root: Node = serde_json::from_str(&source.text(LIMIT)?)?;
+    record(&serde_json::from_str(&source.text(LIMIT)?)?, recorder)
+}
+
+/// The script's object, with its bare keys in quotes; functions follow it.
+fn parse_script(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
+    const KEYS: [&str; 6] = ["type", "name", "path", "pathFormatted", "stats", "contents"];
+    let text = source.text(LIMIT)?;
+    let start = text.find('{').unwrap_or_default();
+    let object: String = text
+        .get(start..)
+        .unwrap_or_default()
+        .split_inclusive('\n')
+        .map(|line| match line.trim_start().split_once(':') {
+            Some((key, rest)) if KEYS.contains(&key) => format!("\"{key}\":{rest}"),
+            _ => line.to_owned(),
+        })
+        .collect();
+    match serde_json::Deserializer::from_str(&object).into_iter().next() {
+        Some(root) => record(&root?, recorder),
+        None => Err(ParseError::new("expected an object behind `var stats =`").at_line(1)),
+    }
+}
+
+fn record(root: &Node, recorder: &mut Recorder) -> Result<(), ParseError> {
     recorder.tool("Gatling");
     root.stats.record(recorder.total())?;
     let mut nodes: Vec<&Node> = root.contents.values().collect();

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::console::{self, Reports, count, duration, without_queries};
+use super::console::{self, Reports, count, duration};
 use super::hey::{Outcome, record};
 use super::rows::{Rows, nanos};
 use super::vegeta::millis;
@@ -122,7 +122,7 @@ fn figures(wire: &Wire, draft: &mut Draft) {
         draft.failures(wire.count.saturating_sub(statuses.get("OK").copied().unwrap_or(0)));
     }
     for (text, times) in wire.error_distribution.iter().flatten() {
-        draft.error(&without_queries(text), *times);
+        draft.error(text, *times);
     }
     if let Some(rate) = wire.rps {
         draft.reported(Metric::Throughput, rate, Some(0.0));
@@ -194,7 +194,7 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
         draft.samples().add(Some(nanos(ms, 1e6)), Some(status == "OK"));
         if status != "OK" {
             let text = row.text(error);
-            draft.error(&without_queries(if text.is_empty() { status } else { text }), 1);
+            draft.error(if text.is_empty() { status } else { text }, 1);
         }
         Ok(())
     })

@@ -1,7 +1,7 @@
 //! h2load (nghttp2): the text it prints and `--log-file`.
 //!
 //! Quirks: every cell has its own unit; `failed` includes the errored ones; the table's header says which columns there are
-//! (newer versions add percentiles); nothing answered gives `0us` everywhere; status -1 is a failed request.
+//! (since 1.66 with percentiles); nothing answered gives `0us` everywhere; status -1 is a failed request.
 
 use super::console::{self, count, duration, number, report};
 use super::rows::{Rows, nanos};
@@ -17,12 +17,12 @@ pub(super) static TEXT: Format = Format {
     id: "h2load",
     tool: "h2load",
     title: "what h2load prints",
-    versions: "1.52",
-    gives: Gives { percentiles: "none", failures: true, users: true, time: false },
+    versions: "1.52, and 1.66 with percentiles",
+    gives: Gives { percentiles: "none; p50 p95 p99 since 1.66", failures: true, users: true, time: false },
     part: Part::Main { rank: 1, suffixes: SUFFIXES },
     sniff: |head| {
         let has = |word: &str| head.lines().any(|line| line.trim_start().starts_with(word));
-        Confidence::certain_if(["finished in ", "requests: ", "time for request:"].into_iter().all(has))
+        Confidence::certain_if(has("finished in ") && has("requests: ") && head.lines().any(|line| times(line).is_some()))
     },
     parse: parse_text,
 };
@@ -37,6 +37,11 @@ pub(super) static LOG: Format = Format {
     sniff: sniff_log,
     parse: parse_log,
 };
+
+/// The row of latencies: `time for request:`, or `request     :` since percentiles are printed.
+fn times(line: &str) -> Option<&str> {
+    console::after(line, "time for request:").or_else(|| console::after(line, "request")?.strip_prefix(':'))
+}
 
 fn parse_text(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
     let text = console::text(source)?;
@@ -75,7 +80,7 @@ fn parse_text(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Pa
     }
     report(draft, Metric::Throughput, finished.split(',').nth(1).and_then(number));
     let header = text.lines().find(|line| line.split_whitespace().take(2).eq(["min", "max"])).unwrap_or_default();
-    let row: Vec<&str> = after("time for request:").unwrap_or_default().split_whitespace().collect();
+    let row: Vec<&str> = text.lines().find_map(times).unwrap_or_default().split_whitespace().collect();
     // Nothing answered: all zero.
     if row.get(1).and_then(|max| duration(max)).is_none_or(|max| max.value == 0.0) {
         return Ok(());

@@ -3,7 +3,7 @@
 //! Quirks: seconds with four decimals; a percentile without data is printed as `0% in 0.0000 secs`; newer builds print
 //! `50%%`; requests per second counts errors too; the CSV leaves out requests that got no answer.
 
-use super::console::{self, Block, Reports, count, duration, level, number, report, without_queries};
+use super::console::{self, Block, Reports, count, duration, level, number, report};
 use super::plain::{Span, Split, decimal};
 use super::rows::{PlainRow, Rows, nanos};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
@@ -125,7 +125,7 @@ impl Outcome {
         for line in block.section("Error distribution:") {
             let Some((times, text)) = line.strip_prefix('[').and_then(|line| line.split_once(']')) else { continue };
             let Some(times) = count(times) else { continue };
-            self.add(times, counts(text.trim()), &without_queries(text.trim()));
+            self.add(times, counts(text.trim()), text.trim());
         }
     }
 

@@ -3,7 +3,8 @@
 //! Quirks: any columns in any order, any delimiter, with or without header; `success` alone decides what failed; labels and
 //! messages hold delimiters and line breaks; time stamps are ms since the epoch or a local date in any pattern, and an
 //! unreadable one costs the duration, not the file; a transaction controller's row sums up rows that are there too, and so
-//! does a request's row its redirects and embedded resources (`X-0`, `X-1` beside `X`): both stay out of the total.
+//! does a request's row its redirects and embedded resources (`X-0`, `X-1` beside `X`): both stay out of the total; a row
+//! with a `SampleCount` above 1 stands for a group of samples, and its `elapsed` is the sum of theirs.
 
 use std::collections::{HashMap, HashSet};
 
@@ -70,6 +71,7 @@ pub(super) struct Layout {
     pub(super) time: Option<usize>,
     pub(super) success: Option<usize>,
     pub(super) errors: Option<usize>,
+    pub(super) samples: Option<usize>,
     pub(super) code: Option<usize>,
     pub(super) message: Option<usize>,
     pub(super) threads: Option<usize>,
@@ -102,6 +104,7 @@ impl Layout {
             time: find("timestamp"),
             success: find("success"),
             errors: find("errorcount"),
+            samples: find("samplecount"),
             code: find("responsecode"),
             message: find("responsemessage"),
             threads: find("allthreads"),
@@ -141,6 +144,7 @@ impl Layout {
             time: Some(0),
             success: Some(success),
             errors: None,
+            samples: None,
             code: Some(3).filter(|_| usual),
             message: Some(4).filter(|_| usual),
             threads: threads.filter(|at| usual && is_whole(cell(*at))),
@@ -148,17 +152,22 @@ impl Layout {
         })
     }
 
-    /// Hands one row to the recorder.
-    fn record(&self, row: &Row<'_>, clock: &mut Clock, recorder: &mut Recorder) -> Result<(), String> {
+    /// Hands one row to the recorder; whether it stood for several samples.
+    fn record(&self, row: &Row<'_>, clock: &mut Clock, recorder: &mut Recorder) -> Result<bool, String> {
         if self.header && row.text(self.elapsed).eq_ignore_ascii_case("elapsed") {
             // The header again: files were put one after the other.
-            return Ok(());
+            return Ok(false);
         }
         let elapsed = row.number(self.elapsed, "milliseconds under `elapsed`")?;
         if row.len() <= self.label {
             return Err("expected a label, found the end of the row".to_owned());
         }
+        let samples = match self.samples {
+            Some(at) => group(row.whole(at, "a number under `SampleCount`")?)?,
+            None => 1,
+        };
         let ok = match (self.success, self.errors) {
+            (_, Some(_)) if samples > 1 => None,
             (Some(at), _) => {
                 let found = flag(row.text(at));
                 Some(found.ok_or_else(|| format!("expected true or false under `success`, found `{}`", shown(row.text(at))))?)
@@ -167,7 +176,7 @@ impl Layout {
             (None, None) => None,
         };
         if let Some(at) = self.time {
-            clock.see(row.text(at), elapsed);
+            clock.see(row.text(at), elapsed / samples as f64);
         }
         if let Some(users) = self.threads.and_then(|at| row.text(at).parse().ok()) {
             recorder.users(users);
@@ -178,14 +187,39 @@ impl Layout {
         let transaction = self.message.is_some_and(|at| is_transaction(row.text(at)));
         let label = row.lossy(self.label);
         let draft = recorder.endpoint(self.method.map(|at| row.text(at)), &label);
-        let samples = if transaction { draft.apart() } else { draft.samples() };
-        samples.add(Some(nanos(elapsed, 1e6)), ok);
-        if ok == Some(false) {
-            let code = self.code.map(|at| row.text(at)).unwrap_or_default();
-            draft.error(&failure(code, transaction), 1);
+        let own = if transaction { draft.apart() } else { draft.samples() };
+        let code = || self.code.map(|at| row.text(at)).unwrap_or_default();
+        if samples > 1 {
+            let failures = match self.errors {
+                Some(at) => Some(row.whole(at, "a number under `ErrorCount`")?.min(samples)),
+                // One that failed makes the group so.
+                None => ok.filter(|ok| *ok).map(|_| 0),
+            };
+            own.add_group(samples, failures, nanos(elapsed / samples as f64, 1e6));
+            draft.error("of a group of samples", failures.unwrap_or(0));
+            return Ok(true);
         }
-        Ok(())
+        own.add(Some(nanos(elapsed, 1e6)), ok);
+        if ok == Some(false) {
+            draft.error(&failure(code(), transaction), 1);
+        }
+        Ok(false)
     }
+}
+
+/// Most samples in a row: a distributed test sends a minute's.
+const MAX_GROUP: u64 = 1 << 40;
+
+/// How many samples a row stands for: `SampleCount`, which a distributed test in statistical mode writes.
+pub(super) fn group(samples: u64) -> Result<u64, String> {
+    Some(samples.max(1)).filter(|samples| *samples <= MAX_GROUP).ok_or_else(|| format!("{samples} samples in a row"))
+}
+
+/// Some rows stand for several samples: `elapsed` is the sum of theirs.
+pub(super) fn say_grouped(recorder: &mut Recorder) {
+    recorder.only_means();
+    let message = "rows stand for several samples each (statistical mode of a distributed test): only means are known";
+    recorder.notice(Notice::new("grouped_samples", message));
 }
 
 fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
@@ -201,16 +235,26 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
         source.blocks = None;
     }
     let rows = Rows::in_blocks(source, layout.delimiter, layout.header)?;
+    let mut grouped = false;
     match &mut plain {
         Some(plain) => {
             clock.kind = plain.time.map(|_| Kind::Instant);
-            rows.each_or(plain, recorder, |row, recorder| layout.record(row, &mut clock, recorder))?;
+            rows.each_or(plain, recorder, |row, recorder| {
+                grouped |= layout.record(row, &mut clock, recorder)?;
+                Ok(())
+            })?;
             plain.finish(&mut clock, recorder);
         }
-        None => rows.each(recorder, |row, recorder| layout.record(row, &mut clock, recorder))?,
+        None => rows.each(recorder, |row, recorder| {
+            grouped |= layout.record(row, &mut clock, recorder)?;
+            Ok(())
+        })?,
     }
     clock.finish(recorder);
     finish(recorder);
+    if grouped {
+        say_grouped(recorder);
+    }
     Ok(())
 }
 
@@ -223,6 +267,7 @@ struct PlainSamples {
     time: Option<usize>,
     message: Option<usize>,
     threads: Option<usize>,
+    samples: Option<usize>,
     last: usize,
     span: Span<u64>,
     users: u64,
@@ -238,9 +283,9 @@ impl PlainSamples {
         if layout.method.is_some() || !timed || whole(cell(layout.elapsed)).is_none() || first.len() <= layout.label {
             return None;
         }
-        let Layout { elapsed, label, time, message, threads, .. } = *layout;
-        let last = [time, message, threads].into_iter().flatten().chain([elapsed, label, success]).max()?;
-        Some(Self { elapsed, label, success, time, message, threads, last, span: Span::default(), users: 0 })
+        let Layout { elapsed, label, time, message, threads, samples, .. } = *layout;
+        let last = [time, message, threads, samples].into_iter().flatten().chain([elapsed, label, success]).max()?;
+        Some(Self { elapsed, label, success, time, message, threads, samples, last, span: Span::default(), users: 0 })
     }
 
     fn finish(&self, clock: &mut Clock, recorder: &mut Recorder) {
@@ -261,6 +306,11 @@ impl PlainRow for PlainSamples {
     #[inline]
     fn take(&mut self, cells: &Split<'_>, tally: &mut Tally) -> Option<()> {
         if cells.get(self.success)? != b"true" {
+            return None;
+        }
+        if let Some(at) = self.samples
+            && cells.get(at)? != b"1"
+        {
             return None;
         }
         let elapsed = cells.whole(self.elapsed).filter(|ms| *ms < 1_000_000_000)?;
@@ -319,7 +369,7 @@ pub(super) fn failure(code: &str, transaction: bool) -> String {
         Ok(code) if code < 400 => format!("HTTP {code}, but an assertion or an embedded resource failed"),
         Ok(code) => format!("HTTP {code}"),
         Err(_) if code.is_empty() => "no response code".to_owned(),
-        Err(_) => super::console::without_queries(code),
+        Err(_) => code.to_owned(),
     }
 }
 

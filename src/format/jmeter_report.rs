@@ -264,7 +264,7 @@ impl<'a> Summary<'a> {
             whole: sign.starts_with('='),
             samples: samples.parse().ok().filter(|_| sign.starts_with(['=', '+']) && figures.contains("Err:"))?,
             seconds: seconds_of(seconds),
-            rate: rate.trim().trim_end_matches("/s").parse().ok(),
+            rate: locale_number(rate),
             figures,
         })
     }
@@ -277,7 +277,7 @@ impl<'a> Summary<'a> {
 /// `217s`, `00:03:37`, or a number alone.
 fn seconds_of(text: &str) -> Option<f64> {
     let parts = text.trim().trim_end_matches('s').split(':');
-    parts.map(|part| part.trim().parse::<f64>().ok()).try_fold(0.0, |sum, part| Some(sum * 60.0 + part?))
+    parts.map(|part| locale_number(part).filter(|part| *part >= 0.0)).try_fold(0.0, |sum, part| Some(sum * 60.0 + part?))
 }
 
 fn parse_summary(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {

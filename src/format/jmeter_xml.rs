@@ -13,7 +13,7 @@ use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
-use super::jmeter_csv::{Clock, PARTS, failure, finish, flag, is_transaction};
+use super::jmeter_csv::{Clock, PARTS, failure, finish, flag, group, is_transaction, say_grouped};
 use super::rows::{Bounded, Tail, cut_off, nanos, shown};
 use super::{Confidence, Format, Gives, ParseError, Part, Source, xml};
 use crate::run::recorder::Recorder;
@@ -36,6 +36,9 @@ struct Sample {
     elapsed: Option<f64>,
     ok: Option<bool>,
     code: String,
+    /// Samples it stands for, and those of them that failed.
+    samples: Option<u64>,
+    errors: Option<u64>,
     transaction: bool,
     /// Whether other samples stand inside.
     parent: bool,
@@ -54,26 +57,36 @@ impl Sample {
                 "lb" | "label" => sample.label = value().into_owned(),
                 "rc" | "responseCode" => sample.code = value().into_owned(),
                 "rm" | "responseMessage" => sample.transaction = is_transaction(&value()),
+                "sc" => sample.samples = value().parse().ok().and_then(|samples| group(samples).ok()),
+                "ec" => sample.errors = value().parse().ok(),
                 "na" => recorder.users(value().parse().unwrap_or(0.0)),
                 _ => {}
             }
         }
         if let (Some(elapsed), false) = (sample.elapsed, stamp.is_empty()) {
-            clock.see(&stamp, elapsed);
+            clock.see(&stamp, elapsed / sample.samples.unwrap_or(1) as f64);
         }
         sample
     }
 
-    /// An outermost one is counted, unless it only sums up its neighbours.
-    fn record(self, inside: bool, recorder: &mut Recorder) {
+    /// An outermost one is counted, unless it only sums up its neighbours. Whether it stood for several.
+    fn record(self, inside: bool, recorder: &mut Recorder) -> bool {
         let draft = recorder.endpoint(None, &self.label);
         let apart = inside || (self.transaction && !self.parent);
         let samples = if apart { draft.apart() } else { draft.samples() };
+        if let (Some(count @ 2..), Some(ms)) = (self.samples, self.elapsed) {
+            let failures = self.errors.map(|errors| errors.min(count)).or_else(|| self.ok.filter(|ok| *ok).map(|_| 0));
+            samples.add_group(count, failures, nanos(ms / count as f64, 1e6));
+            draft.error("of a group of samples", failures.unwrap_or(0));
+            recorder.good_row();
+            return true;
+        }
         samples.add(self.elapsed.map(|ms| nanos(ms, 1e6)), self.ok);
         if self.ok == Some(false) && !inside {
             draft.error(&failure(&self.code, self.transaction), 1);
         }
         recorder.good_row();
+        false
     }
 }
 
@@ -93,7 +106,7 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     let mut buffer = Vec::new();
     // Samples and other elements that are open, outermost first; the root is the first.
     let mut open: Vec<Option<Sample>> = Vec::new();
-    let mut done = false;
+    let (mut done, mut grouped) = (false, false);
     loop {
         buffer.clear();
         tail.restart();
@@ -110,11 +123,11 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
             }
             Event::Empty(element) => {
                 let sample = begin(element, &mut open, line, &mut clock, recorder);
-                end(sample, &open, recorder);
+                grouped |= end(sample, &open, recorder);
             }
             Event::End(_) => {
                 let sample = open.pop().flatten();
-                end(sample, &open, recorder);
+                grouped |= end(sample, &open, recorder);
                 done |= open.is_empty();
             }
             _ => {}
@@ -131,6 +144,9 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     clock.finish(recorder);
     split_nested(recorder);
     finish(recorder);
+    if grouped {
+        say_grouped(recorder);
+    }
     Ok(())
 }
 
@@ -158,10 +174,9 @@ fn begin(
     Some(Sample::of(element, clock, recorder))
 }
 
-fn end(sample: Option<Sample>, open: &[Option<Sample>], recorder: &mut Recorder) {
-    if let Some(sample) = sample {
-        sample.record(open.iter().any(Option::is_some), recorder);
-    }
+/// Whether the sample stood for several.
+fn end(sample: Option<Sample>, open: &[Option<Sample>], recorder: &mut Recorder) -> bool {
+    sample.is_some_and(|sample| sample.record(open.iter().any(Option::is_some), recorder))
 }
 
 /// A label that stands outside and inside is two endpoints: the outer one's figures stay its own.

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::console::without_queries;
 use super::plain::Span;
 use super::rows::nanos;
 use crate::run::Notice;
@@ -286,7 +285,7 @@ fn endpoint<'a>(metric: &str, tags: &Tags<'_>, recorder: &'a mut Recorder) -> &'
 fn reason(metric: &str, tags: &Tags<'_>) -> String {
     match (tags.status.as_ref(), tags.error.as_ref()) {
         ("" | "0", "") => "no response".to_owned(),
-        ("" | "0", error) => without_queries(error),
+        ("" | "0", error) => error.to_owned(),
         (status, _) if metric.starts_with("grpc") => format!("gRPC status {status}"),
         (status, _) => format!("HTTP {status}"),
     }

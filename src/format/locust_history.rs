@@ -2,7 +2,8 @@
 //!
 //! Beside the stats CSV it gives what that one lacks: users, start and duration. Alone it gives the totals of its last
 //! rows. The plain percentile and `Requests/s` columns are a sliding window of about ten seconds: drawn over time, never
-//! judged. The `Total …` columns are cumulative, so the last row counts and nothing is ever summed.
+//! judged. The `Total …` columns are cumulative, so the last row counts and nothing is ever summed. Before 1.0 they have the
+//! names of the requests CSV, and users are not told.
 
 use std::collections::BTreeMap;
 
@@ -17,29 +18,35 @@ pub(super) static HISTORY: Format = Format {
     id: "locust-history",
     tool: "Locust",
     title: "stats history CSV (`NAME_stats_history.csv`)",
-    versions: "0.14 to 2.47",
+    versions: "0.13 to 2.47",
     gives: Gives { percentiles: "p50 of the totals", failures: true, users: true, time: true },
     part: Part::Companion { rank: 2, suffixes: SUFFIXES },
     sniff,
     parse,
 };
 
+/// Header words, lower-cased, of the cumulative counts.
+const REQUESTS: &[&str] = &["total request count", "# requests"];
+const FAILURES: &[&str] = &["total failure count", "# failures"];
+
 fn sniff(head: &Head) -> Confidence {
     let header = head.first_line().to_ascii_lowercase();
-    Confidence::certain_if(["timestamp", "user count", "total request count"].iter().all(|word| header.contains(word)))
+    let counts = ["total request count", "# requests"].iter().any(|word| header.contains(word));
+    Confidence::certain_if(header.contains("timestamp") && header.contains("name") && counts && header.contains("50%"))
 }
 
 fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
     let mut table = Table::open(source)?;
     let alone = recorder.is_empty();
     recorder.tool("Locust");
-    let (timestamp, users, name) = (table.need(&["timestamp"])?, table.need(&["user count"])?, table.need(&["name"])?);
+    let (timestamp, name) = (table.need(&["timestamp"])?, table.need(&["name"])?);
+    let users = table.find(&["user count"]);
     let method = table.find(&["type"]);
     let mut course = Course::of(&table);
     let mut last_rows: BTreeMap<(String, String), Row> = BTreeMap::new();
     while let Some(row) = table.next_row()? {
         let key = |at| row.text(at).unwrap_or_default();
-        let users = table.number(&row, users)?.unwrap_or(0.0);
+        let users = users.map(|at| table.number(&row, at)).transpose()?.flatten();
         let is_total = is_total(method.map(key).unwrap_or_default(), key(name));
         if let Some(seconds) = table.number(&row, timestamp)? {
             recorder.spans(seconds * 1e3, seconds * 1e3);
@@ -47,7 +54,7 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
                 course.note(&table, &row, (seconds * 1e3) as i64, users, recorder.timeline());
             }
         }
-        recorder.users(users);
+        recorder.users(users.unwrap_or(0.0));
         if alone {
             last_rows.insert((method.map(key).unwrap_or_default().to_owned(), key(name).to_owned()), row);
         }
@@ -59,7 +66,7 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
 }
 
 fn is_total(method: &str, name: &str) -> bool {
-    method.is_empty() && name == "Aggregated"
+    matches!(method, "" | "None") && matches!(name, "Aggregated" | "Total")
 }
 
 /// The rows of the total over time: what came on top since the row before.
@@ -73,16 +80,18 @@ struct Course {
 impl Course {
     fn of(table: &Table<'_>) -> Self {
         Self {
-            requests: table.find(&["total request count"]),
-            failures: table.find(&["total failure count"]),
+            requests: table.find(REQUESTS),
+            failures: table.find(FAILURES),
             percentiles: table.find(&["50%"]).zip(table.find(&["95%"])),
             seen: (0, 0),
         }
     }
 
     /// For drawing only: a cell that is not a number leaves a hole.
-    fn note(&mut self, table: &Table<'_>, row: &Row, at_ms: i64, users: f64, timeline: &mut Timeline) {
-        timeline.users(at_ms, users);
+    fn note(&mut self, table: &Table<'_>, row: &Row, at_ms: i64, users: Option<f64>, timeline: &mut Timeline) {
+        if let Some(users) = users {
+            timeline.users(at_ms, users);
+        }
         let count = |at: Option<usize>| at.and_then(|at| table.count(row, at).ok());
         if let (Some(requests), Some(failures)) = (count(self.requests), count(self.failures)) {
             // After `--reset-stats` counting starts anew.
@@ -100,18 +109,18 @@ impl Course {
 
 /// The cumulative figures of an endpoint's last row.
 fn record(table: &Table<'_>, row: &Row, method: &str, name: &str, recorder: &mut Recorder) -> Result<(), ParseError> {
-    let requests = table.count(row, table.need(&["total request count"])?)?;
-    let failures = table.count(row, table.need(&["total failure count"])?)?;
+    let requests = table.count(row, table.need(REQUESTS)?)?;
+    let failures = table.count(row, table.need(FAILURES)?)?;
     let draft = if is_total(method, name) { recorder.total() } else { recorder.endpoint(Some(method), name) };
     draft.requests(requests).failures(failures);
-    let figures = [
-        ("total median response time", Metric::LatencyP50),
-        ("total average response time", Metric::LatencyMean),
-        ("total min response time", Metric::LatencyMin),
-        ("total max response time", Metric::LatencyMax),
+    let figures: [([&str; 2], Metric); 4] = [
+        (["total median response time", "median response time"], Metric::LatencyP50),
+        (["total average response time", "average response time"], Metric::LatencyMean),
+        (["total min response time", "min response time"], Metric::LatencyMin),
+        (["total max response time", "max response time"], Metric::LatencyMax),
     ];
-    for (column, metric) in figures {
-        let value = table.find(&[column]).map(|at| table.number(row, at)).transpose()?.flatten();
+    for (columns, metric) in figures {
+        let value = table.find(&columns).map(|at| table.number(row, at)).transpose()?.flatten();
         if requests > 0 && let Some(value) = value {
             let step = if metric == Metric::LatencyP50 { step(value) } else { 0.0 };
             draft.reported(metric, value, Some(step));

@@ -39,7 +39,7 @@ const FIGURES: [(&[&str], Metric); 4] = [
 fn sniff(head: &Head) -> Confidence {
     let header = head.first_line().to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| header.contains(word));
-    let history = header.contains("user count") || header.contains("total request count");
+    let history = header.contains("timestamp");
     Confidence::certain_if(has(REQUESTS) && has(FAILURES) && has(MEDIAN) && header.contains("name") && !history)
 }
 
@@ -200,10 +200,10 @@ impl<'a> Table<'a> {
         self.find(words).ok_or_else(|| ParseError::new(format!("expected a column `{wanted}` in the header")).at_line(1))
     }
 
-    /// A whole number of at least 0.
+    /// A whole number of at least 0; scripts that join several files write `42.0`.
     pub(super) fn count(&self, row: &Row, at: usize) -> Result<u64, ParseError> {
         let text = row.text(at).unwrap_or_default();
-        text.parse().ok().ok_or_else(|| self.complaint(row, at, "a whole number"))
+        text.strip_suffix(".0").unwrap_or(text).parse().ok().ok_or_else(|| self.complaint(row, at, "a whole number"))
     }
 
     /// A finite number of at least 0; `N/A` and an empty cell are unknown.

@@ -40,3 +40,19 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     recorder.total().requests(all).failures(failures);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_count_is_that_of_the_run() {
+        let mut text = "Preparing 8 workers...\nSUCCESSES: 4 | FAILURES: 0\rSUCCESSES: 10 | FAILURES: 2\n".as_bytes();
+        let mut recorder = Recorder::new();
+        let mut source = Source { name: "console.txt", reader: &mut text, blocks: None };
+        parse(&mut source, &mut recorder).unwrap();
+        let run = recorder.finish().unwrap();
+        let total = run.total.unwrap();
+        assert_eq!((total.requests, total.failures, run.load.users), (Some(12), Some(2), Some(8.0)));
+    }
+}

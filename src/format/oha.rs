@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::console::{self, Reports, duration, without_queries};
+use super::console::{self, Reports, duration};
 use super::hey::{Columns, Outcome, record, requests};
 use super::rows::Rows;
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
@@ -100,7 +100,7 @@ fn parse_json(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Pa
     // Where nothing was answered, the deadline is no normal end either.
     let answered = wire.status_codes.values().any(|times| *times > 0);
     for (error, times) in &wire.errors {
-        outcome.add(*times, !answered || is_failure(error), &without_queries(error));
+        outcome.add(*times, !answered || is_failure(error), error);
     }
     let draft = recorder.endpoint(None, &stem);
     outcome.record(draft);

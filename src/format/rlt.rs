@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::console::{self, count, duration, level, number, report, without_queries};
+use super::console::{self, count, duration, level, number, report};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::run::metric::Metric;
 use crate::run::recorder::Recorder;
@@ -89,7 +89,7 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     for (text, times) in &wire.errors {
         failures = failures.and_then(|sum| sum.checked_add(*times));
         requests = requests.and_then(|sum| sum.checked_add(*times));
-        draft.error(&without_queries(text), *times);
+        draft.error(text, *times);
     }
     if let (Some(requests), Some(failures)) = (requests, failures) {
         draft.requests(requests).failures(failures);
@@ -142,7 +142,7 @@ fn parse_text(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Pa
     for (times, text) in rows("Error Distribution") {
         let times = count(times).unwrap_or(0);
         (requests, failures) = (requests.saturating_add(times), failures.saturating_add(times));
-        draft.error(&without_queries(text.trim()), times);
+        draft.error(text.trim(), times);
     }
     // Cut off before its statuses, the report does not say what failed.
     if requests > 0 {

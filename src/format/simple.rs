@@ -255,7 +255,7 @@ fn parse_samples(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(),
         draft.samples().add(ms.map(|ms| nanos(ms, 1e6)), fine);
         if fine == Some(false) {
             let text = error.map(|at| row.text(at)).filter(|text| !text.is_empty());
-            draft.error(&text.map_or_else(|| "failed".to_owned(), super::console::without_queries), 1);
+            draft.error(text.unwrap_or("failed"), 1);
         }
         Ok(())
     })

@@ -127,7 +127,7 @@ fn add(recorder: &mut Recorder, method: Option<&str>, name: &str, latency: u64, 
     let draft = recorder.endpoint(method, name);
     draft.samples().add(Some(latency), Some(good));
     if !good {
-        let text = if code == 0 { super::console::without_queries(error) } else { format!("HTTP {code}") };
+        let text = if code == 0 { error.to_owned() } else { format!("HTTP {code}") };
         draft.error(&text, 1);
     }
 }

@@ -125,6 +125,13 @@ impl Samples {
         }
     }
 
+    /// Requests of which only the mean latency is told, and how many of them failed.
+    pub fn add_group(&mut self, requests: u64, failures: Option<u64>, mean_ns: u64) {
+        self.requests += requests;
+        self.failures = self.failures.zip(failures).map(|(own, more)| own + more);
+        self.latency.record_many(mean_ns, requests);
+    }
+
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
@@ -165,8 +172,9 @@ impl Draft {
         self
     }
 
-    /// A kind of failure that happened `count` times.
+    /// A kind of failure that happened `count` times, kept without queries of URLs.
     pub fn error(&mut self, message: &str, count: u64) -> &mut Self {
+        let message: &str = &without_queries(message);
         let cut = (message.len() > MAX_ERROR).then(|| message.char_indices().nth(MAX_ERROR)).flatten();
         let message = cut.and_then(|(end, _)| message.get(..end)).unwrap_or(message);
         if let Some(known) = self.errors.get_mut(message) {
@@ -444,6 +452,23 @@ impl Recorder {
         }
     }
 
+    /// The artifact tells of groups of requests: their mean is known, and nothing else of their latency.
+    pub fn only_means(&mut self) {
+        for draft in self.drafts.iter_mut().chain(&mut self.total) {
+            let all =
+                [&draft.samples, &draft.apart].into_iter().flatten().fold(Histogram::default(), |mut all, one| {
+                    all.merge(&one.latency);
+                    all
+                });
+            if let Some(mean) = all.mean_ms() {
+                draft.computed(Metric::LatencyMean, mean, Some(0.0));
+            }
+            for samples in [&mut draft.samples, &mut draft.apart].into_iter().flatten() {
+                samples.latency = Histogram::default();
+            }
+        }
+    }
+
     fn fitting<'n>(&mut self, name: &'n str) -> Cow<'n, str> {
         if name.len() <= MAX_NAME || name.chars().nth(MAX_NAME).is_none() {
             return name.into();
@@ -612,6 +637,25 @@ impl Draft {
     }
 }
 
+/// An error text without the query strings of URLs in it: those hold keys and tokens.
+fn without_queries(text: &str) -> Cow<'_, str> {
+    if !text.contains('?') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut skipping = false;
+    for c in text.chars() {
+        if skipping && (c.is_whitespace() || matches!(c, '"' | '\'' | ')' | '>')) {
+            skipping = false;
+        }
+        if !skipping {
+            out.push(c);
+        }
+        skipping |= c == '?';
+    }
+    Cow::Owned(out)
+}
+
 /// A percentile of rounded samples is itself a multiple of the rounding step; a bin's middle is not.
 fn to_step(value: f64, step: Option<f64>) -> f64 {
     match step {
@@ -699,6 +743,17 @@ mod tests {
         let run = recorder.finish().unwrap();
         assert_eq!(run.endpoints[0].failures, None);
         assert_eq!(run.endpoints[0].error_rate(), None);
+    }
+
+    #[test]
+    fn queries_are_not_kept() {
+        assert_eq!(without_queries("Get \"http://h/p?token=s3cret\": EOF"), "Get \"http://h/p?\": EOF");
+        let mut recorder = Recorder::new();
+        recorder.endpoint(None, "a").requests(3).failures(3).error("http://h/?a=1", 1).error("http://h/?b=2", 2);
+        assert_eq!(
+            recorder.finish().unwrap().endpoints[0].errors,
+            [ErrorCount { message: "http://h/?".to_owned(), count: 3 }]
+        );
     }
 
     #[test]

@@ -152,3 +152,23 @@ fn the_commands_of_the_readme_do_what_it_says() {
     assert!(String::from_utf8_lossy(&ran.stdout).contains("2 of 3 endpoints are worse than allowed"));
     assert!(shell.contains("cargo test --workspace"));
 }
+
+/// Most lines that the example of a format may have.
+const LONGEST_EXAMPLE: usize = 80;
+
+#[test]
+fn the_example_of_a_format_is_the_code() {
+    const BEGIN: &str = "<!-- example: begin -->\n";
+    const END: &str = "<!-- example: end -->";
+    let code = fs::read_to_string(root().join("src/format/molotov.rs")).unwrap();
+    assert!(code.lines().count() <= LONGEST_EXAMPLE, "an example is short");
+    let path = root().join("docs/ARCHITECTURE.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    let wanted = format!("{before}{BEGIN}```rust\n{code}```\n{END}{after}");
+    if std::env::var_os("LOADGATE_BLESS").is_some() {
+        fs::write(&path, &wanted).unwrap();
+    }
+    assert!(page == wanted, "the page shows other code: run this test with LOADGATE_BLESS=1 and look at the change");
+}

@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| loadgate_fuzz::parse(&["JMeter", "Azure Load Testing"], data));
+const TOOLS: &[&str] = &["JMeter", "Taurus", "JUnit"];
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| loadgate_fuzz::parse(TOOLS, data));

@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| loadgate_fuzz::parse(&["k6"], data));
+const TOOLS: &[&str] = &["k6"];
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| loadgate_fuzz::parse(TOOLS, data));

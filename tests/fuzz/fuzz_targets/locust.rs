@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| loadgate_fuzz::parse(&["Locust"], data));
+const TOOLS: &[&str] = &["Locust"];
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| loadgate_fuzz::parse(TOOLS, data));

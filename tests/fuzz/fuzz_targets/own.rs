@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| loadgate_fuzz::parse(&["loadgate", "any tool"], data));
+const TOOLS: &[&str] = &["loadgate", "any tool", "github-action-benchmark", "Bencher"];
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| loadgate_fuzz::parse(TOOLS, data));

@@ -1,33 +1,53 @@
 //! What every target does: broken results are a run or an error, never a panic, and a run that was read is sound.
 
+use std::fs;
+use std::path::Path;
+
 use loadgate::artifact::Head;
-use loadgate::format::{FORMATS, Source, detect};
+use loadgate::artifact::discover::discover;
+use loadgate::format::blocks::Blocks;
+use loadgate::format::{Confidence, FORMATS, Format, Source};
 use loadgate::run::Run;
 use loadgate::run::recorder::Recorder;
 
-/// The formats of `tools`, one after the other, whatever the content looks like.
+/// The name every artifact has.
+const NAME: &str = "folder/artifact.txt";
+
+/// Read by those formats of `tools` that recognise it; what none does, by the one that its length chooses.
 pub fn parse(tools: &[&str], data: &[u8]) {
-    let head = head(data);
-    for format in FORMATS.iter().filter(|format| tools.contains(&format.tool)) {
-        let _ = (format.sniff)(&head);
+    let head = Head::new(NAME, data.iter().take(Head::LEN).copied().collect(), data.len() < Head::LEN);
+    let family: Vec<&Format> = FORMATS.iter().filter(|format| tools.contains(&format.tool)).copied().collect();
+    let mut claimed = false;
+    for format in family.iter().filter(|format| (format.sniff)(&head) > Confidence::No) {
+        claimed = true;
+        parse_as(format, data);
+    }
+    if !claimed {
+        parse_as(family[data.len() % family.len()], data);
+    }
+}
+
+/// Record by record, and in blocks shorter than most records. What was read before an error has to be sound too.
+fn parse_as(format: &Format, data: &[u8]) {
+    for blocks in [None, Some(Blocks { size: 64, threads: 1 })] {
         let mut recorder = Recorder::new();
         let mut reader = data;
-        // What was read before an error has to be sound too.
-        let _ = (format.parse)(&mut Source { name: "folder/artifact.txt", reader: &mut reader, blocks: None }, &mut recorder);
+        let _ = (format.parse)(&mut Source { name: NAME, reader: &mut reader, blocks }, &mut recorder);
         if let Ok(run) = recorder.finish() {
             sound(&run);
         }
     }
 }
 
-/// Recognition by all formats.
-pub fn recognise(data: &[u8]) {
-    let _ = detect(&head(data));
-}
-
-fn head(data: &[u8]) -> Head {
-    let whole = data.len() < Head::LEN;
-    Head::new("folder/artifact.txt", data.iter().take(Head::LEN).copied().collect(), whole)
+/// As a file that was found: zip, gzip, encodings, recognition by all formats, and what it is read as.
+pub fn read(data: &[u8]) {
+    let folder = std::env::temp_dir().join(format!("loadgate-fuzz-{}", std::process::id()));
+    fs::create_dir_all(folder.join("folder")).expect("a folder for temporary files");
+    fs::write(folder.join(NAME), data).expect("a temporary file");
+    let Ok(artifacts) = discover(Path::new(&folder), &[NAME.to_owned()]) else { return };
+    if let Ok(reading) = loadgate::format::read::read(&artifacts, &[]) {
+        reading.runs.iter().for_each(sound);
+    }
 }
 
 /// Counts agree, and the run can be written and read back.
