@@ -3,6 +3,7 @@
 //!
 //! `LOADGATE_EVERY_BYTE=8192` tries every byte of all files up to so many bytes; without it the limit keeps the tests quick.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -72,6 +73,19 @@ fn fixtures() -> Vec<Fixture> {
     found
 }
 
+/// The smallest few of every format.
+fn few() -> Vec<Fixture> {
+    let mut all = fixtures();
+    all.sort_by_key(|fixture| fixture.bytes.len());
+    let mut times = BTreeMap::new();
+    all.retain(|fixture| {
+        let times = times.entry(fixture.format.id).or_insert(0);
+        *times += 1;
+        *times <= 3
+    });
+    all
+}
+
 /// What its own format makes of the bytes, under the name that a panic would be seen with.
 fn parse(fixture: &Fixture, bytes: &[u8]) {
     let mut recorder = Recorder::new();
@@ -136,7 +150,7 @@ fn any_byte_changed_is_a_run_or_an_error() {
 #[test]
 fn a_damaged_file_is_told_with_its_name_or_read() {
     let folder = tempfile::tempdir().unwrap();
-    for fixture in fixtures().iter().filter(|fixture| fixture.bytes.len() < 60_000) {
+    for fixture in few() {
         let packed = fs::read(&fixture.path).unwrap();
         let copy = folder.path().join(fixture.path.file_name().unwrap());
         for at in (0..packed.len()).step_by(1 + packed.len() / 3) {
@@ -212,8 +226,8 @@ fn without_places(mut run: Run) -> Run {
 #[test]
 fn encodings_packing_and_names_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let mut tried = std::collections::BTreeSet::new();
-    for fixture in fixtures() {
+    let mut tried = BTreeSet::new();
+    for fixture in few() {
         let name = fixture.path.file_name().unwrap().to_str().unwrap().trim_end_matches(".gz").to_owned();
         let copy = folder.path().join(&name);
         fs::write(&copy, &fixture.bytes).unwrap();
@@ -258,7 +272,7 @@ fn encodings_packing_and_names_change_nothing() {
 #[test]
 fn the_head_of_any_fixture_is_recognised_the_same_way_whatever_its_name() {
     for fixture in fixtures() {
-        for name in ["a.png", "results.xml", "k6.json.gz", "jmeter.jtl"] {
+        for name in ["a.png", "jmeter.jtl"] {
             let whole = fixture.bytes.len() < Head::LEN;
             let bytes = fixture.bytes[..fixture.bytes.len().min(Head::LEN)].to_vec();
             let head = Head::new(name, bytes, whole);
