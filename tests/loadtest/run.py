@@ -4,7 +4,7 @@
     tests/loadtest/run.py --loadgate target/debug/loadgate [--image IMAGE] [--work DIR]
 
 Needs Python 3.11 or newer and PyPI; loopback only. With --image (one made from docker/Dockerfile.locust) the container engine is
-tried too; LOADGATE_DOCKER names what behaves like docker. Takes some five minutes: what asks only how a run ends goes on in two
+tried too; LOADGATE_DOCKER names what behaves like docker. Takes some six minutes: what asks only how a run ends goes on in two
 lanes, what asks how fast it was has the machine for itself.
 """
 
@@ -437,7 +437,7 @@ def main():
     parser.add_argument("--loadgate", type=pathlib.Path, default=ROOT / "target" / "debug" / "loadgate")
     parser.add_argument("--locust", type=pathlib.Path, help="a Locust that is there already")
     parser.add_argument("--image", help="an image of docker/Dockerfile.locust, for the container engine")
-    parser.add_argument("--work", type=pathlib.Path, help="a folder to leave everything in")
+    parser.add_argument("--work", type=pathlib.Path, help="a folder of its own, emptied first, to leave everything in")
     parser.add_argument("--user", type=int, help="whose results a container writes, if we are root; needs an engine that serves them")
     parser.add_argument("--only", action="append", help="the name of a part")
     arguments = parser.parse_args()
@@ -445,6 +445,10 @@ def main():
         temporary = lambda: pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="loadtest-"))).resolve()
         work = (arguments.work or temporary()).absolute()
         work.mkdir(parents=True, exist_ok=True)
+        # What an earlier try left would be taken for results; Locust may stay.
+        for left in work.iterdir():
+            if left.name != "venv":
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
         locust = (arguments.locust or install(work)).absolute()
         # What else runs on this machine is not what is measured.
         with contextlib.suppress(OSError):
