@@ -216,6 +216,9 @@ pub struct Judging {
     /// Where the report files go
     #[arg(long, value_name = "DIR", env = "LOADGATE_REPORT_DIR", default_value = "loadgate-report")]
     pub report_dir: PathBuf,
+    /// Where trends come from, if it is there.
+    #[command(flatten)]
+    pub history: HistoryFolder,
     /// Folder with templates of your own: summary.md.j2, comment.md.j2, issue.md.j2, report.html.j2
     #[arg(long, value_name = "DIR", env = "LOADGATE_TEMPLATE_DIR")]
     pub template_dir: Option<PathBuf>,
@@ -292,6 +295,9 @@ pub struct RenderReport {
     /// Write it to this file instead of printing it
     #[arg(short, long = "out", value_name = "FILE", env = "LOADGATE_OUT")]
     pub out: Option<PathBuf>,
+    /// Where its trends come from.
+    #[command(flatten)]
+    pub folder: HistoryFolder,
     /// Folder with templates of your own
     #[arg(long, value_name = "DIR", env = "LOADGATE_TEMPLATE_DIR")]
     pub template_dir: Option<PathBuf>,

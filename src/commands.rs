@@ -8,6 +8,7 @@ pub mod formats;
 pub mod history;
 pub mod init;
 pub mod inspect;
+mod json;
 pub mod man;
 pub mod merge;
 pub mod publish;
@@ -23,6 +24,7 @@ use std::io::{self, Write as _};
 use clap::{CommandFactory as _, Parser as _};
 use jiff::Timestamp;
 
+pub(crate) use self::json::json;
 use crate::cli::{Cli, Color, Command, Common};
 use crate::github::commands::{Annotation, Level, plain};
 use crate::github::inputs;
@@ -181,10 +183,4 @@ fn refused(error: &anyhow::Error, in_actions: bool, vars: &BTreeMap<String, Stri
         }
     }
     COULD_NOT
-}
-
-/// Pretty JSON with a final line end. Inside a workflow the runner would take `##[` for a command; in JSON it can only stand
-/// in a text, where it can be written so that the runner does not see it.
-pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<String> {
-    Ok(serde_json::to_string_pretty(value)?.replace("##[", "#\\u0023[") + "\n")
 }

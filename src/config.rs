@@ -96,11 +96,13 @@ pub struct HistoryConfig {
     pub branch: Option<String>,
     /// Lines kept per suite.
     pub keep: u32,
+    /// Address of the trend page.
+    pub site: Option<String>,
 }
 
 impl Default for HistoryConfig {
     fn default() -> Self {
-        Self { branch: None, keep: 400 }
+        Self { branch: None, keep: 400, site: None }
     }
 }
 

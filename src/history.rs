@@ -4,9 +4,10 @@
 //! in order of time: the same set of lines gives the same bytes, so parallel jobs and merged branches never disagree.
 
 pub mod gaps;
+pub mod trend;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -157,29 +158,42 @@ pub fn append(existing: &str, line: &Line, keep: usize) -> String {
 /// What is no line of a history (conflict marks, half a line) is left out. Of a workflow run that stands there more than
 /// once, the latest attempt counts.
 pub fn merge(parts: &[&str], keep: usize) -> String {
-    let mut runs: BTreeMap<u64, (Timestamp, &str)> = BTreeMap::new();
-    let mut lines: BTreeSet<(Timestamp, &str)> = BTreeSet::new();
-    for text in parts.iter().flat_map(|part| part.lines()).map(str::trim) {
-        let Some(line) = Line::from_text(text) else { continue };
-        let entry = (line.time, text);
-        match line.workflow_run_id {
-            Some(id) => {
-                let known = runs.entry(id).or_insert(entry);
-                *known = entry.max(*known);
-            }
-            None => _ = lines.insert(entry),
-        }
-    }
-    lines.extend(runs.into_values());
+    let (lines, _) = sorted(parts);
     let surplus = lines.len().saturating_sub(keep.max(1));
-    lines.into_iter().skip(surplus).flat_map(|(_, text)| [text, "\n"]).collect()
+    lines.into_keys().skip(surplus).flat_map(|(_, text)| [text, "\n"]).collect()
 }
 
 /// The lines of a history, oldest first, each workflow run once; and how many lines of the text are none.
 pub fn read(text: &str) -> (Vec<Line>, usize) {
-    let unreadable = text.lines().filter(|line| !line.trim().is_empty() && Line::from_text(line.trim()).is_none());
-    let skipped = unreadable.count();
-    (merge(&[text], usize::MAX).lines().filter_map(Line::from_text).collect(), skipped)
+    let (lines, skipped) = sorted(&[text]);
+    (lines.into_values().collect(), skipped)
+}
+
+/// Each workflow run once, in order of time, with the text it was read from; and how many lines are none.
+fn sorted<'a>(parts: &[&'a str]) -> (BTreeMap<(Timestamp, &'a str), Line>, usize) {
+    let mut lines = BTreeMap::new();
+    let mut runs: BTreeMap<u64, (Timestamp, &str)> = BTreeMap::new();
+    let mut skipped = 0;
+    for text in parts.iter().flat_map(|part| part.lines()).map(str::trim).filter(|text| !text.is_empty()) {
+        let Some(line) = Line::from_text(text) else {
+            skipped += 1;
+            continue;
+        };
+        let entry = (line.time, text);
+        if let Some(id) = line.workflow_run_id {
+            let known = runs.entry(id).or_insert(entry);
+            let earlier = entry.min(*known);
+            *known = entry.max(*known);
+            if *known != earlier {
+                lines.remove(&earlier);
+            }
+            if *known != entry {
+                continue;
+            }
+        }
+        lines.insert(entry, line);
+    }
+    (lines, skipped)
 }
 
 fn short_figures<S: Serializer>(endpoints: &BTreeMap<String, Figures>, out: S) -> Result<S::Ok, S::Error> {

@@ -172,7 +172,7 @@ fn baseline(settings: &Settings<'_>, suite: &Suite) -> anyhow::Result<Reference>
     let here = settings.root.join(path);
     let (stored, notice, reason) = match settings.base {
         None => {
-            let reason = format!("there is no {path} yet; `loadgate baseline add` after a good run records one");
+            let reason = format!("there is no {path}");
             (store::read(&here, path)?, None, reason)
         }
         Some(base) => {

@@ -392,6 +392,8 @@ pub struct FileText {
 pub struct Outcome {
     /// What was planned.
     pub plan: Plan,
+    /// The report that was told of, where the history added to it.
+    pub report: Option<Report>,
     /// The step outputs known only now: `comment-url`, `issue-number`, `issue-action`, `baseline-pr`.
     pub outputs: BTreeMap<&'static str, String>,
     /// What could not be done and why; those of the plan are not repeated.

@@ -17,6 +17,8 @@ pub mod text;
 pub mod trend;
 mod words;
 
+pub(crate) use words::short_ref;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -342,6 +344,9 @@ pub struct Part {
     /// How they stand out.
     #[serde(default)]
     pub style: Style,
+    /// The page they lead to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// How a part of a phrase stands out.
@@ -376,9 +381,16 @@ impl Phrase {
         self.with(text.into(), Style::Strong)
     }
 
+    /// The phrase with words that lead to a page at its end; without a page they are plain.
+    #[must_use]
+    pub fn link(mut self, text: impl Into<String>, url: Option<String>) -> Self {
+        self.0.push(Part { text: text.into(), style: Style::Plain, url });
+        self
+    }
+
     fn with(mut self, text: String, style: Style) -> Self {
         if !text.is_empty() {
-            self.0.push(Part { text, style });
+            self.0.push(Part { text, style, url: None });
         }
         self
     }
@@ -386,6 +398,14 @@ impl Phrase {
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl Origin {
+    /// The page of a commit.
+    pub(crate) fn commit_url(&self, commit: &str) -> Option<String> {
+        let hash = commit.len() >= 7 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+        self.url.as_ref().filter(|_| hash).map(|url| format!("{url}/commit/{commit}"))
     }
 }
 
@@ -400,6 +420,9 @@ impl fmt::Display for Phrase {
 pub struct Origin {
     /// `owner/name`.
     pub repository: String,
+    /// Its page, without a final slash.
+    #[serde(default)]
+    pub url: Option<String>,
     /// The commit that was tested.
     pub commit: Option<String>,
     /// Its branch or tag.

@@ -1,5 +1,6 @@
 //! `loadgate check`: read, compare, judge, print, and leave the report files. [I/O]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -7,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::publish::{self, Reach};
-use super::{Done, World, json};
+use super::{Done, World, history, json};
 use crate::cli::{Check, Judging, Output, Publishing};
 use crate::config::Config;
 use crate::files;
@@ -25,6 +26,8 @@ use crate::verdict::{Outcome, Status};
 
 /// Wide enough for the table where nobody tells.
 const WIDTH: usize = 100;
+/// Where readers of a report learn how it decides.
+const DOCS: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "#readme");
 
 /// A report with what it was made by.
 #[derive(Debug, Clone)]
@@ -97,7 +100,15 @@ pub(super) fn judge(
         if agreed {
             settings.policy.agreed = Some(format!("the label `{ACCEPTED}`"));
         }
-        let report = pipeline::check(&settings, origin(&Context::read(world.vars)))?;
+        let mut report = pipeline::check(&settings, origin(&Context::read(world.vars)))?;
+        if let Some((origin, site)) = report.origin.as_mut().zip(settings.config.history.site.clone()) {
+            origin.links.insert("trend".to_owned(), site);
+        }
+        // A pull request could bring a past of its own.
+        if base.is_none() {
+            let told = history::tell(&mut report, &judging.history, world);
+            report.notices.extend(told.err().map(|error| Notice::new("history_unreadable", format!("{error:#}"))));
+        }
         Ok(Judged { report, config: settings.config, templates: settings.templates })
     };
     match attempt(base.as_ref(), Vec::new()) {
@@ -113,13 +124,18 @@ pub(super) fn judge(
 /// Where the report is made, for links; `None` outside GitHub.
 pub fn origin(context: &Context) -> Option<Origin> {
     let repository = context.repository.as_ref().filter(|_| context.in_actions)?;
-    Some(Origin {
+    let mut origin = Origin {
         repository: repository.to_string(),
+        url: context.repository_url(),
         commit: context.head_sha.clone(),
         git_ref: context.ref_name.clone(),
         run_url: context.workflow_run_url(),
-        ..Origin::default()
-    })
+        links: BTreeMap::from([("docs".to_owned(), DOCS.to_owned())]),
+    };
+    if let Some(page) = context.head_sha.as_deref().and_then(|commit| origin.commit_url(commit)) {
+        origin.links.insert("commit".to_owned(), page);
+    }
+    Some(origin)
 }
 
 /// Writes every file of the report into `folder` (SPEC section 3).

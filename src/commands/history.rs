@@ -14,9 +14,10 @@ use crate::cli::{
     HistoryAdd, HistoryCommand, HistoryExport, HistoryFolder, HistoryList, HistoryPrune, Site, TextOrJson,
 };
 use crate::files;
-use crate::history::{self, Line, Stamp, gaps};
+use crate::github::context::Context;
+use crate::history::{self, Line, Stamp, gaps, trend};
 use crate::report::csv::cell;
-use crate::report::escape;
+use crate::report::{Report, escape};
 use crate::run::display::plural;
 use crate::{settings, site};
 
@@ -57,7 +58,7 @@ fn add(arguments: &HistoryAdd, world: &World<'_>) -> anyhow::Result<Done> {
             continue;
         };
         line.time = arguments.time.unwrap_or(line.time);
-        let path = arguments.folder.history.join(format!("{}.{EXTENSION}", file_name(&suite.name)));
+        let path = arguments.folder.history.join(history_file(&suite.name));
         let text = history::append(&read(&root, &path)?, &line, keep);
         write(&root, &path, &text)?;
         let _ = writeln!(said, "{name}: {} in {}", plural(text.lines().count(), "run"), path.display());
@@ -192,6 +193,23 @@ fn keep(told: Option<usize>, world: &World<'_>) -> anyhow::Result<usize> {
         Some(keep) => keep,
         None => settings::config(world.common)?.history.keep as usize,
     })
+}
+
+/// Gives a report the trends that the history files know. Where there are none, nothing is missing.
+pub(super) fn tell(report: &mut Report, folder: &HistoryFolder, world: &World<'_>) -> anyhow::Result<()> {
+    let root = settings::root(world.common);
+    let place = &folder.history;
+    let run = Context::read(world.vars).workflow_run.map(|run| run.id);
+    for suite in &mut report.suites {
+        let path = if root.join(place).is_file() { place.clone() } else { place.join(history_file(&suite.name)) };
+        trend::tell(suite, &read(&root, &path)?, run);
+    }
+    Ok(())
+}
+
+/// The name of a suite's history file.
+fn history_file(suite: &str) -> String {
+    format!("{}.{EXTENSION}", file_name(suite))
 }
 
 /// The history files that are meant, by suite; `--suite` picks one.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use anyhow::{Context as _, bail};
 
 use super::check::{Judged, judge, write};
-use super::{Done, World, json};
+use super::{Done, World, json, report};
 use crate::baseline::store::{self, Stored};
 use crate::baseline::{Baseline, Origin};
 use crate::cli::{Publish, Publishing};
@@ -24,8 +24,6 @@ use crate::settings;
 
 /// The action's input.
 const RUNNERS_TOKEN: &str = "INPUT_TOKEN";
-/// Largest report that is read.
-const REPORT_BYTES: u64 = 64 << 20;
 
 /// Carries a report to GitHub; results are judged first.
 pub fn run(arguments: &Publish, world: &World<'_>) -> anyhow::Result<Done> {
@@ -63,7 +61,7 @@ pub fn run(arguments: &Publish, world: &World<'_>) -> anyhow::Result<Done> {
 
 /// The file as a report, if it is one.
 fn ready_made(path: &Path, name: &str) -> anyhow::Result<Option<Report>> {
-    if !path.is_file() || std::fs::metadata(path)?.len() > REPORT_BYTES {
+    if !path.is_file() || std::fs::metadata(path)?.len() > report::LARGEST {
         return Ok(None);
     }
     let bytes = std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?;
@@ -90,6 +88,8 @@ fn token(world: &World<'_>) -> Option<(&'static str, Token)> {
 pub(super) struct Published {
     /// What was planned.
     pub(super) plan: Plan,
+    /// The report that was told of, where the history added to it.
+    report: Option<Report>,
     /// What could not be done, and why.
     pub(super) notices: Vec<Notice>,
     /// Lines for the workflow's runner.
@@ -138,12 +138,8 @@ pub(super) fn carry_out(
     let texts = &judged.templates;
     let publication = Publication { report: &judged.report, wishes: &wishes, target, texts, edits: &edits };
     if publishing.dry_run || reach == Reach::Plan {
-        return Ok(Published {
-            plan: session.plan(&publication),
-            notices: Vec::new(),
-            log: String::new(),
-            annotations,
-        });
+        let (plan, report) = session.plan(&publication);
+        return Ok(Published { plan, report, notices: Vec::new(), log: String::new(), annotations });
     }
     let mut log = Vec::new();
     // What the action's input holds came from the runner, which masks it already.
@@ -155,7 +151,7 @@ pub(super) fn carry_out(
         bail!("{failed}");
     }
     let log = String::from_utf8(log).unwrap_or_default();
-    Ok(Published { plan: outcome.plan, notices: outcome.notices, log, annotations })
+    Ok(Published { plan: outcome.plan, report: outcome.report, notices: outcome.notices, log, annotations })
 }
 
 /// Leaves the plan beside the report, and the report again with what publishing added to it.
@@ -163,8 +159,8 @@ pub(super) fn files(judged: &Judged, published: &Published, folder: &Path, world
     let path = folder.join("plan.json");
     crate::files::write(&path, json(&published.plan)?.as_bytes())
         .with_context(|| format!("{} cannot be written", path.display()))?;
-    if !published.plan.notices.is_empty() || !published.notices.is_empty() {
-        let mut told = judged.clone();
+    if published.report.is_some() || !published.plan.notices.is_empty() || !published.notices.is_empty() {
+        let mut told = Judged { report: published.report.as_ref().unwrap_or(&judged.report).clone(), ..judged.clone() };
         told.report.notices.extend(published.plan.notices.iter().chain(&published.notices).cloned());
         write(&told, world.now, folder)?;
     }

@@ -6,21 +6,22 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-use super::{Done, World, json};
+use super::{Done, World, history, json};
 use crate::cli::{Page, RenderReport};
 use crate::files;
 use crate::report::{Report, csv, junit, read, render};
 use crate::settings;
 
-/// Largest report that is read: one of ten thousand endpoints with their distributions takes a tenth.
-const LARGEST: u64 = 512 << 20;
+/// Largest report that is read: one of ten thousand endpoints takes a sixth, and their distributions come on top.
+pub(super) const LARGEST: u64 = 512 << 20;
 
 /// Makes the page, into a file or onto stdout.
 pub fn run(arguments: &RenderReport, world: &World<'_>) -> anyhow::Result<Done> {
     let root = settings::root(world.common);
     let config = settings::config(world.common)?;
     let templates = settings::templates(&root, arguments.template_dir.as_deref(), &config)?;
-    let report = load(&root, &arguments.report)?;
+    let mut report = load(&root, &arguments.report)?;
+    history::tell(&mut report, &arguments.folder, world)?;
     let page = match arguments.format {
         Page::Html => render::html(&report, &templates)?,
         Page::Markdown => render::summary(&report, &templates)?,

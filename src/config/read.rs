@@ -205,7 +205,16 @@ fn history(history: &wire::History, path: &str) -> Result<HistoryConfig, ConfigE
     Ok(HistoryConfig {
         branch: at.key("branch").maybe(history.branch.as_ref(), branch)?,
         keep: at.key("keep").maybe(history.keep.as_ref(), |text| value::count(text, 1))?.unwrap_or(shipped.keep),
+        site: at.key("site").maybe(history.site.as_ref(), site)?,
     })
+}
+
+fn site(text: &str) -> Read<String> {
+    if ["https://", "http://"].iter().any(|start| text.starts_with(start)) && !text.contains(char::is_whitespace) {
+        return Ok(text.to_owned());
+    }
+    let message = format!("{} is no address of a page", super::error::shown(text));
+    Err(Complaint::new(message, "write it out: `https://acme.github.io/shop/`"))
 }
 
 /// The rules of git for names of branches, as far as a person may break them (git-check-ref-format).

@@ -57,7 +57,14 @@ fn every_key_of_the_example_is_read() {
     assert_eq!(config.names.rename[0].to, "/orders/{id}");
     assert_eq!(config.issue.reopen_days, 14);
     assert_eq!(config.issue.assignees, ["octocat"]);
-    assert_eq!(config.history, HistoryConfig { branch: Some("loadgate-data".to_owned()), keep: 400 });
+    assert_eq!(
+        config.history,
+        HistoryConfig {
+            branch: Some("loadgate-data".to_owned()),
+            keep: 400,
+            site: Some("https://acme.github.io/shop/".to_owned())
+        }
+    );
     assert_eq!(config.templates.as_deref(), Some(".github/loadgate"));
     let [smoke, steps] = config.profiles.as_slice() else { panic!("two profiles") };
     let thirty = Duration::from_secs(30);
@@ -286,6 +293,10 @@ fn each_mistake_has_its_message() {
         (
             "issue: { close_after: 0 }",
             "1:23: issue.close_after: expected a whole number of at least 1, found `0`\nhint: write digits only, without a unit, sign or separator",
+        ),
+        (
+            "history: { site: acme.github.io }",
+            "1:18: history.site: `acme.github.io` is no address of a page\nhint: write it out: `https://acme.github.io/shop/`",
         ),
         (
             "history: { branch: 'a b' }",

@@ -180,6 +180,9 @@ pub(super) struct History {
     /// Runs kept per suite.
     #[schemars(with = "Option<kind::Count>", extend("default" = 400))]
     pub(super) keep: Option<Text>,
+    /// Address of the trend page, for links to it.
+    #[schemars(with = "Option<kind::Words>")]
+    pub(super) site: Option<Text>,
 }
 
 /// One load profile: `users` and `duration`, or `stages`.

@@ -144,7 +144,7 @@ fn parse_gnuplot(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(),
     rows.each(recorder, |row, recorder| {
         let ms = row.number(time, "milliseconds")?;
         let start = row.number(seconds, "seconds since the epoch")? * 1e3;
-        recorder.spans(start, start + ms);
+        recorder.happened(start, Some(ms), None);
         recorder.endpoint(None, &stem).samples().add(Some(nanos(ms, 1e6)), None);
         Ok(())
     })

@@ -17,6 +17,7 @@ use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
 use crate::run::recorder::Recorder;
 use crate::run::tally::Tally;
+use crate::run::timeline::Timeline;
 
 const GIVES: Gives = Gives { percentiles: "any (from samples), whole ms", failures: true, users: true, time: true };
 
@@ -68,7 +69,8 @@ fn sniff_text(head: &Head) -> Confidence {
 /// What a line of the text says.
 enum Entry<'a> {
     Request { name: String, start: f64, end: f64, ok: bool, message: &'a str },
-    Users(i64),
+    /// One more or less, at ms since the epoch.
+    Users(i64, f64),
     Version(&'a str),
     Other,
 }
@@ -88,7 +90,9 @@ impl<'a> Entry<'a> {
                     "END" => Some(-1),
                     _ => None,
                 });
-                step.map(Self::Users).ok_or_else(|| "expected START or END of a user".to_owned())
+                // Old versions give the start as well as the end.
+                let at = line.split('\t').filter_map(millis).fold(0.0, f64::max);
+                step.map(|step| Self::Users(step, at)).ok_or_else(|| "expected START or END of a user".to_owned())
             }
             // 2.0 is the number of the log's layout, not a version.
             "RUN" => Ok(line.split('\t').next_back().filter(|last| *last != "2.0").map_or(Self::Other, Self::Version)),
@@ -143,9 +147,10 @@ struct Users {
 }
 
 impl Users {
-    fn step(&mut self, by: i64) {
+    fn step(&mut self, by: i64, at_ms: f64, recorder: &mut Recorder) {
         self.now += by;
         self.most = self.most.max(self.now);
+        recorder.timeline().users(at_ms as i64, self.now as f64);
     }
 }
 
@@ -156,6 +161,7 @@ fn parse_text(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Pa
     if let Some(how) = source.blocks {
         let mut plain = PlainRequests::default();
         blocks::read_lines(source, how, &mut plain, &mut lines, recorder)?;
+        recorder.timeline().merge(&plain.timeline);
         if let Some((start, end)) = plain.span.get() {
             recorder.spans(start as f64, end as f64);
         }
@@ -187,11 +193,10 @@ impl Ordered for Lines {
         }
         match Entry::of(text) {
             Ok(Entry::Request { name, start, end, ok, message }) => {
-                recorder.spans(start, end);
-                add(recorder, &name, end - start, ok, message);
+                add(recorder, &name, (start, end), ok, message);
                 self.failed = !ok;
             }
-            Ok(Entry::Users(step)) => self.users.step(step),
+            Ok(Entry::Users(step, at)) => self.users.step(step, at, recorder),
             Ok(Entry::Version(version)) => recorder.tool_version(version.trim()),
             Ok(Entry::Other) => {}
             Err(_) if !line.ends_with(b"\n") => {
@@ -212,6 +217,7 @@ impl Ordered for Lines {
 #[derive(Clone, Default)]
 struct PlainRequests {
     span: Span<u64>,
+    timeline: Timeline,
 }
 
 impl Plain for PlainRequests {
@@ -236,11 +242,13 @@ impl Plain for PlainRequests {
         })?;
         samples.add(Some((ended - began) * 1_000_000), Some(true));
         self.span.add(began, ended);
+        self.timeline.add(ended.cast_signed(), Some((ended - began) * 1_000_000), Some(true));
         Some(start + WORD.len() + length + 1)
     }
 
     fn join(&mut self, other: Self) {
         self.span.join(other.span);
+        self.timeline.merge(&other.timeline);
     }
 }
 
@@ -251,10 +259,11 @@ fn last_time(line: &[u8]) -> Option<(&[u8], u64)> {
     Some((line, whole(field.strip_prefix(b"\t")?)?))
 }
 
-fn add(recorder: &mut Recorder, name: &str, elapsed_ms: f64, ok: bool, message: &str) {
+fn add(recorder: &mut Recorder, name: &str, (start, end): (f64, f64), ok: bool, message: &str) {
     recorder.good_row();
+    recorder.happened(start, Some(end - start), Some(ok));
     let draft = recorder.endpoint(None, name);
-    draft.samples().add(Some((elapsed_ms * 1e6) as u64), Some(ok));
+    draft.samples().add(Some(((end - start) * 1e6) as u64), Some(ok));
     if !ok {
         draft.error(&failure(message), 1);
     }
@@ -406,13 +415,13 @@ impl Records<'_, '_> {
                     return Ok(());
                 }
                 let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
-                recorder.spans(start + f64::from(begin), start + f64::from(end));
-                add(recorder, &path(&groups, &name), f64::from(end) - f64::from(begin), ok, &message);
+                let (begin, end) = (start + f64::from(begin), start + f64::from(end));
+                add(recorder, &path(&groups, &name), (begin, end), ok, &message);
             }
             2 => {
                 self.number()?;
-                users.step(if self.byte()? == 1 { 1 } else { -1 });
-                self.number()?;
+                let step = if self.byte()? == 1 { 1 } else { -1 };
+                users.step(step, start + f64::from(self.number()?), recorder);
             }
             3 => {
                 self.path()?;

@@ -124,8 +124,8 @@ fn parse_log(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
         let start = row.whole(0, "microseconds since the epoch")? as f64 / 1e3;
         let status: i64 = row.text(1).parse().ok().ok_or("expected a status code")?;
         let us = row.number(2, "microseconds")?;
-        recorder.spans(start, start + us / 1e3);
         let good = (200..400).contains(&status);
+        recorder.happened(start, Some(us / 1e3), Some(good));
         let draft = recorder.endpoint(None, &name);
         draft.samples().add(Some(nanos(us, 1e3)), Some(good));
         if !good {

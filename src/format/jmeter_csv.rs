@@ -434,8 +434,8 @@ enum Kind {
 }
 
 impl Clock {
-    /// A sample began at `stamp` and took `elapsed` ms.
-    pub(super) fn see(&mut self, stamp: &str, elapsed: f64) {
+    /// A sample began at `stamp` and took `elapsed` ms. Gives its start in ms since the epoch, if it tells that.
+    pub(super) fn see(&mut self, stamp: &str, elapsed: f64) -> Option<f64> {
         let read = instant(stamp).map(|ms| (Kind::Instant, ms)).or_else(|| {
             civil(stamp).map(|(day, ms)| {
                 if let Day::Unsure(day) = day {
@@ -445,16 +445,16 @@ impl Clock {
                 (Kind::Local, ms)
             })
         });
-        match read.filter(|(kind, ms)| ms.is_finite() && self.kind.is_none_or(|own| own == *kind)) {
-            Some((kind, start)) => {
-                let (first, last) = self.span.unwrap_or((start, start));
-                self.kind = Some(kind);
-                self.span = Some((first.min(start), last.max(start + elapsed)));
-            }
-            None => self.unreadable.get_or_insert_with(|| (shown(stamp), 0)).1 += 1,
-        }
+        let Some((kind, start)) = read.filter(|(kind, ms)| ms.is_finite() && self.kind.is_none_or(|own| own == *kind))
+        else {
+            self.unreadable.get_or_insert_with(|| (shown(stamp), 0)).1 += 1;
+            return None;
+        };
+        let (first, last) = self.span.unwrap_or((start, start));
+        self.kind = Some(kind);
+        self.span = Some((first.min(start), last.max(start + elapsed)));
+        (kind == Kind::Instant).then_some(start)
     }
-
 
     pub(super) fn finish(self, recorder: &mut Recorder) {
         if let Some((text, count)) = self.unreadable {

@@ -33,6 +33,9 @@ pub(super) static XML: Format = Format {
 #[derive(Default)]
 struct Sample {
     label: String,
+    /// Its start, in ms since the epoch.
+    start: Option<f64>,
+    users: Option<f64>,
     elapsed: Option<f64>,
     ok: Option<bool>,
     code: String,
@@ -45,7 +48,7 @@ struct Sample {
 }
 
 impl Sample {
-    fn of(element: &BytesStart<'_>, clock: &mut Clock, recorder: &mut Recorder) -> Self {
+    fn of(element: &BytesStart<'_>, clock: &mut Clock) -> Self {
         let mut sample = Self::default();
         let mut stamp = String::new();
         for attribute in element.attributes().with_checks(false).filter_map(Result::ok) {
@@ -59,18 +62,19 @@ impl Sample {
                 "rm" | "responseMessage" => sample.transaction = is_transaction(&value()),
                 "sc" => sample.samples = value().parse().ok().and_then(|samples| group(samples).ok()),
                 "ec" => sample.errors = value().parse().ok(),
-                "na" => recorder.users(value().parse().unwrap_or(0.0)),
+                "na" => sample.users = value().parse().ok(),
                 _ => {}
             }
         }
         if let (Some(elapsed), false) = (sample.elapsed, stamp.is_empty()) {
-            clock.see(&stamp, elapsed / sample.samples.unwrap_or(1) as f64);
+            sample.start = clock.see(&stamp, elapsed / sample.samples.unwrap_or(1) as f64);
         }
         sample
     }
 
     /// An outermost one is counted, unless it only sums up its neighbours. Whether it stood for several.
     fn record(self, inside: bool, recorder: &mut Recorder) -> bool {
+        recorder.users(self.users.unwrap_or(0.0));
         let draft = recorder.endpoint(None, &self.label);
         let apart = inside || (self.transaction && !self.parent);
         let samples = if apart { draft.apart() } else { draft.samples() };
@@ -84,6 +88,14 @@ impl Sample {
         samples.add(self.elapsed.map(|ms| nanos(ms, 1e6)), self.ok);
         if self.ok == Some(false) && !inside {
             draft.error(&failure(&self.code, self.transaction), 1);
+        }
+        if let Some((start, elapsed)) = self.start.zip(self.elapsed) {
+            let end = (start + elapsed) as i64;
+            let course = recorder.timeline();
+            course.users(end, self.users.unwrap_or(f64::NAN));
+            if !apart {
+                course.add(end, Some(nanos(elapsed, 1e6)), self.ok);
+            }
         }
         recorder.good_row();
         false
@@ -171,7 +183,7 @@ fn begin(
     if let Some(parent) = open.iter_mut().rev().flatten().next() {
         parent.parent = true;
     }
-    Some(Sample::of(element, clock, recorder))
+    Some(Sample::of(element, clock))
 }
 
 /// Whether the sample stood for several.

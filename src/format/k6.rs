@@ -156,7 +156,7 @@ impl PlainPoints {
     #[inline]
     pub(super) fn request(&mut self, end: f64, nanos: u64) {
         self.span.add(end - nanos as f64 / NANOS, end);
-        self.timeline.add(end as i64, Some(nanos), None);
+        self.timeline.add(end as i64, Some(nanos), Some(true));
         self.requests += 1;
     }
 
@@ -217,8 +217,7 @@ impl Points {
                 // gRPC's own status; of HTTP another point tells.
                 let failed = metric == "grpc_req_duration" && tags.status != "0";
                 if let Some(end) = tags.time {
-                    let ok = (metric == "grpc_req_duration").then_some(!failed);
-                    recorder.timeline().add(end as i64, Some(nanos(value, NANOS)), ok);
+                    recorder.timeline().add(end as i64, Some(nanos(value, NANOS)), Some(!failed));
                 }
                 self.judged += u64::from(metric == "grpc_req_duration");
                 let draft = endpoint(metric, tags, recorder);
@@ -230,6 +229,9 @@ impl Points {
             "http_req_failed" | "browser_http_req_failed" => {
                 self.judged += 1;
                 if value != 0.0 {
+                    if let Some(at) = tags.time {
+                        recorder.timeline().failed(at as i64);
+                    }
                     let draft = endpoint(metric, tags, recorder);
                     let samples = draft.samples();
                     samples.failures = samples.failures.map(|failures| failures.saturating_add(1));

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::run::recorder::{Recorder, Samples};
+use crate::run::timeline::Stage;
 use crate::run::{CUT_SHORT, Notice, SATURATED};
 
 pub(super) static EVENTS: Format = Format {
@@ -274,6 +275,13 @@ impl Account {
         recorder.sample_step(0.0);
         self.say_how_it_ended(recorder);
         let several = self.plan.stages.len() > 1;
+        if let Some(started_s) = self.started_s.filter(|started_s| started_s.is_finite()) {
+            let at = |second: u32| started_s as i64 + i64::from(second);
+            for leg in &self.plan.stages {
+                let name = leg.name.clone().unwrap_or_default();
+                recorder.timeline().stage(Stage { name, begin: at(leg.begin), from: at(leg.from), end: at(leg.end) });
+            }
+        }
         let seen = |leg: &&Leg| self.measured(leg) > 0.0;
         if let (Some(first), Some(last)) = (self.plan.stages.first(), self.plan.stages.iter().rev().find(seen)) {
             let (from, end) = (f64::from(first.from), self.last.min(f64::from(last.end)));

@@ -249,7 +249,7 @@ fn parse_samples(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(),
         let fine = ok.map(|at| judged(row, at)).transpose()?.flatten();
         if let Some(start) = time.map(|at| row.text(at)).filter(|text| !text.is_empty()) {
             let start = moment(start).ok_or_else(|| format!("expected a time, found `{}`", shown(start)))?;
-            recorder.spans(start, start + ms.unwrap_or(0.0));
+            recorder.happened(start, ms, fine);
         }
         let draft = recorder.endpoint(method.map(|at| row.text(at)), row.exact(name));
         draft.samples().add(ms.map(|ms| nanos(ms, 1e6)), fine);

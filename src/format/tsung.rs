@@ -239,8 +239,8 @@ fn request(text: &str, recorder: &mut Recorder) -> Option<()> {
     let end = number(date)? * 1e3;
     // `-` or nothing: no duration was taken.
     let ms = if matches!(*duration, "" | "-") { None } else { Some(number(duration)?) };
-    recorder.spans(end - ms.unwrap_or(0.0), end);
     let good = error.is_empty() && status.parse().is_ok_and(|code: u64| code < 400);
+    recorder.happened(end - ms.unwrap_or(0.0), ms, Some(good));
     let draft = recorder.endpoint(Some(&method.to_uppercase()), &url.join(";"));
     draft.samples().add(ms.map(|ms| nanos(ms, 1e6)), Some(good));
     if !good {

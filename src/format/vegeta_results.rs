@@ -13,6 +13,7 @@ use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
 use crate::run::recorder::Recorder;
 use crate::run::tally::Tally;
+use crate::run::timeline::Timeline;
 
 const GIVES: Gives = Gives { percentiles: "any (from samples)", failures: true, users: false, time: true };
 
@@ -107,12 +108,11 @@ fn parse_json(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Pa
         if !line.trim_ascii().is_empty() {
             match serde_json::from_slice::<Wire>(&line) {
                 Ok(wire) => {
-                    if let Ok(time) = wire.timestamp.parse::<Timestamp>() {
-                        let start = millis(time);
-                        recorder.spans(start, start + wire.latency as f64 / 1e6);
-                    }
                     let name = if wire.url.is_empty() { &wire.attack } else { &wire.url };
-                    add(recorder, Some(&wire.method), name, wire.latency, wire.code, &wire.error);
+                    let good = add(recorder, Some(&wire.method), name, wire.latency, wire.code, &wire.error);
+                    if let Ok(time) = wire.timestamp.parse::<Timestamp>() {
+                        recorder.happened(millis(time), Some(wire.latency as f64 / 1e6), Some(good));
+                    }
                     recorder.good_row();
                 }
                 Err(error) => recorder.bad_row(at, format!("not a result of vegeta: {error}")),
@@ -122,7 +122,8 @@ fn parse_json(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Pa
     Ok(())
 }
 
-fn add(recorder: &mut Recorder, method: Option<&str>, name: &str, latency: u64, code: u64, error: &str) {
+/// Whether it was fine.
+fn add(recorder: &mut Recorder, method: Option<&str>, name: &str, latency: u64, code: u64, error: &str) -> bool {
     let good = error.is_empty() && (200..400).contains(&code);
     let draft = recorder.endpoint(method, name);
     draft.samples().add(Some(latency), Some(good));
@@ -130,13 +131,14 @@ fn add(recorder: &mut Recorder, method: Option<&str>, name: &str, latency: u64, 
         let text = if code == 0 { error.to_owned() } else { format!("HTTP {code}") };
         draft.error(&text, 1);
     }
+    good
 }
 
 fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
     let stem = source.stem().to_owned();
     recorder.tool("vegeta");
     recorder.sample_step(0.0);
-    let mut plain = PlainResults { span: Span::default() };
+    let mut plain = PlainResults::default();
     Rows::in_blocks(source, b',', false)?.each_or(&mut plain, recorder, |row, recorder| {
         let start = row.whole(0, "nanoseconds since the epoch")?;
         let (code, latency) = (row.whole(1, "a status code")?, row.whole(2, "nanoseconds")?);
@@ -149,19 +151,27 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
             "" => (None, if row.text(7).is_empty() { stem.as_str() } else { row.text(7) }),
             url => (Some(row.text(9)), url),
         };
-        add(recorder, method, name, latency, code, row.text(5));
+        let good = add(recorder, method, name, latency, code, row.text(5));
+        recorder.timeline().add(millisecond(start.saturating_add(latency)), Some(latency), Some(good));
         Ok(())
     })?;
     if let Some((start, end)) = plain.span.get() {
         recorder.spans(start as f64 / 1e6, end as f64 / 1e6);
     }
+    recorder.timeline().merge(&plain.timeline);
     Ok(())
 }
 
+/// In which millisecond that nanosecond is.
+fn millisecond(nanos: u64) -> i64 {
+    (nanos / 1_000_000).cast_signed()
+}
+
 /// Rows of version 12 of requests that went well.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct PlainResults {
     span: Span<u64>,
+    timeline: Timeline,
 }
 
 impl PlainRow for PlainResults {
@@ -185,10 +195,12 @@ impl PlainRow for PlainResults {
         })?;
         samples.add(Some(latency), Some(true));
         self.span.add(start, start + latency);
+        self.timeline.add(millisecond(start + latency), Some(latency), Some(true));
         Some(())
     }
 
     fn join(&mut self, other: Self) {
         self.span.join(other.span);
+        self.timeline.merge(&other.timeline);
     }
 }

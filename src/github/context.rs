@@ -256,10 +256,14 @@ impl Context {
         self.event == Event::PullRequest && (self.from_fork || self.actor.as_deref() == Some("dependabot[bot]"))
     }
 
+    /// Page of the repository.
+    pub fn repository_url(&self) -> Option<String> {
+        self.repository.as_ref().map(|repository| format!("{}/{repository}", self.server_url))
+    }
+
     /// Page of our workflow run.
     pub fn workflow_run_url(&self) -> Option<String> {
-        let (repository, run) = (self.repository.as_ref()?, self.workflow_run?);
-        Some(format!("{}/{repository}/actions/runs/{}", self.server_url, run.id))
+        Some(format!("{}/actions/runs/{}", self.repository_url()?, self.workflow_run?.id))
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
 use crate::github::api::Issue;
 use crate::github::commands::{Annotation, Level};
 use crate::github::context::{Context, Event, WorkflowRun};
+use crate::history;
 use crate::report::escape::clean;
 use crate::report::{Report, SuiteReport};
 use crate::run::Notice;
@@ -183,6 +184,19 @@ pub(super) fn may_open(situation: &Situation<'_>, issues: &[Issue]) -> bool {
         suite.verdict == Outcome::Fail
             && !issue::ours(issues, &situation.wishes.bot_login, &suite.name).iter().any(|issue| issue.state == "open")
     })
+}
+
+/// The report with the trends that the histories know; `None` where they add nothing.
+pub(super) fn with_history(situation: &Situation<'_>, observed: &Observed) -> Option<Report> {
+    let tip = observed.history.as_ref()?.as_ref().ok()?;
+    let mut report = situation.report.clone();
+    for suite in &mut report.suites {
+        let edit = situation.edits.histories.iter().find(|edit| edit.suite == suite.name);
+        if let Some(text) = edit.and_then(|edit| tip.texts.get(&edit.path)?.as_deref()) {
+            history::trend::tell(suite, text, Some(situation.run().id));
+        }
+    }
+    (report != *situation.report).then_some(report)
 }
 
 /// The plan, with what is known beside it.

@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::base::Base;
 use super::observe::{Observed, observe};
-use super::plan::{Scope, Situation, draw, scope};
+use super::plan::{Scope, Situation, draw, scope, with_history};
 use super::{Edits, Outcome, Plan, Target, Texts, Wishes, execute, target};
 use crate::github::api::Api;
 use crate::github::client::{Client, Octo, Patience, Token};
@@ -87,11 +87,14 @@ impl Session {
         Some(Base::new(self, target.base_sha.clone()?, folder))
     }
 
-    /// What [`Session::publish`] would do. Reads, writes nothing.
-    pub fn plan(&self, publication: &Publication<'_>) -> Plan {
+    /// What [`Session::publish`] would do, and the report it would tell of if the history adds to it. Reads, writes nothing.
+    pub fn plan(&self, publication: &Publication<'_>) -> (Plan, Option<Report>) {
         let situation = self.situation(publication);
         let scope = scope(&situation);
-        draw(&situation, &scope, &self.observe(&situation, &scope)).plan
+        let observed = self.observe(&situation, &scope);
+        let report = with_history(&situation, &observed);
+        let situation = Situation { report: report.as_ref().unwrap_or(situation.report), ..situation };
+        (draw(&situation, &scope, &observed).plan, report)
     }
 
     /// Plans and carries out. `log` is read by the runner: annotations go there (stderr, if stdout is somebody's result).
@@ -99,6 +102,8 @@ impl Session {
         let situation = self.situation(publication);
         let scope = scope(&situation);
         let observed = self.observe(&situation, &scope);
+        let report = with_history(&situation, &observed);
+        let situation = Situation { report: report.as_ref().unwrap_or(situation.report), ..situation };
         let drawn = draw(&situation, &scope, &observed);
         let api = self.connected().map(|it| it.1);
         let done = match &self.runtime {
@@ -107,6 +112,7 @@ impl Session {
         };
         Outcome {
             plan: drawn.plan,
+            report,
             outputs: done.outputs,
             notices: done.notices,
             failed: done.failed,

@@ -90,6 +90,7 @@ impl Axis {
         let decades = (self.high / self.low).log10();
         let nice: &[f64] = match decades / most.max(1) as f64 {
             few if few < 0.15 => &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0],
+            few if few < 0.3 => &[1.0, 2.0, 3.0, 5.0],
             few if few < 0.4 => &[1.0, 2.0, 5.0],
             few if few < 0.6 => &[1.0, 3.0],
             _ => &[1.0],
@@ -287,6 +288,20 @@ impl Plot {
     }
 }
 
+/// Height of a line of labels.
+const LINE: f64 = 13.0;
+
+/// Names lines at their right ends; lines that end close together have their names one below the other.
+fn label_lines(svg: &mut Svg, mut names: Vec<((f64, f64), &str)>) {
+    names.sort_by(|a, b| a.0.1.total_cmp(&b.0.1));
+    let mut free = f64::NEG_INFINITY;
+    for ((x, y), name) in names {
+        let y = y.max(free);
+        svg.text("lab start", (x + 6.0, y + 4.0), name);
+        free = y + LINE;
+    }
+}
+
 /// The places of a cursor as text.
 fn stops(places: impl IntoIterator<Item = f64>) -> String {
     let places: Vec<String> = places.into_iter().map(|place| place.round().to_string()).collect();
@@ -309,7 +324,7 @@ mod tests {
     fn ticks_are_round_and_inside() {
         assert_eq!(Axis::linear(0.0, 97.0, 0.0, 1.0).ticks(5), [0.0, 20.0, 40.0, 60.0, 80.0]);
         assert_eq!(Axis::log(3.0, 700.0, 0.0, 1.0).ticks(4), [3.0, 10.0, 30.0, 100.0, 300.0]);
-        assert_eq!(Axis::log(90.0, 700.0, 0.0, 1.0).ticks(4), [100.0, 200.0, 500.0]);
+        assert_eq!(Axis::log(90.0, 700.0, 0.0, 1.0).ticks(4), [100.0, 200.0, 300.0, 500.0]);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub struct Frame {
 
 /// The report. The same inputs give the same report.
 pub fn compose(suites: &[SuiteInput<'_>], frame: &Frame) -> Report {
-    let suites: Vec<SuiteReport> = suites.iter().map(|input| suite(input, frame.now)).collect();
+    let suites: Vec<SuiteReport> = suites.iter().map(|input| suite(input, frame)).collect();
     let mut counts = Counts::default();
     for suite in &suites {
         counts.add(&suite.counts);
@@ -74,7 +74,7 @@ pub fn compose(suites: &[SuiteInput<'_>], frame: &Frame) -> Report {
     report
 }
 
-fn suite(input: &SuiteInput<'_>, now: Timestamp) -> SuiteReport {
+fn suite(input: &SuiteInput<'_>, frame: &Frame) -> SuiteReport {
     let policy = input.policy;
     let mut findings: Vec<&Finding<'_>> = input.verdict.findings.iter().collect();
     findings.sort_by(|a, b| order(policy, a, b));
@@ -87,7 +87,7 @@ fn suite(input: &SuiteInput<'_>, now: Timestamp) -> SuiteReport {
         name: input.name.to_owned(),
         verdict: input.verdict.outcome,
         gate: input.verdict.decided.as_str().to_owned(),
-        baseline: baseline(input, now),
+        baseline: baseline(input, frame.now),
         run: input.runs.first().cloned(),
         repeats: input.runs.len(),
         counts,
@@ -98,7 +98,7 @@ fn suite(input: &SuiteInput<'_>, now: Timestamp) -> SuiteReport {
         notices: notices(input),
         text: SuiteText::default(),
     };
-    suite.text = words::suite(&suite, input, &findings, now);
+    suite.text = words::suite(&suite, input, &findings, frame);
     suite
 }
 

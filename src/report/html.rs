@@ -10,10 +10,8 @@ use serde::Serialize;
 use super::chart::latency::{Side, distribution, spectrum};
 use super::chart::{Chart, course, forest};
 use super::page::{self, Frame};
-use super::render::{RunPage, matters};
-use super::{
-    BaselineFacts, Counts, EndpointSummary, Origin, Report, ReportText, Row, RuleFacts, SuiteReport, SuiteText,
-};
+use super::render::{Overall, RunPage, matters};
+use super::{BaselineFacts, Counts, EndpointSummary, Report, Row, RuleFacts, SuiteReport, SuiteText};
 use crate::run::display::{count, duration, plural};
 use crate::run::metric::Metric;
 use crate::run::{Notice, Run, TOTAL};
@@ -32,10 +30,11 @@ pub(super) struct Room {
     rows: usize,
 }
 
-/// First go rows within their limit, then pictures.
-pub(super) const ROOMS: [Room; 9] = [
-    Room { suites: MANY, cards: usize::MAX, rows: usize::MAX },
-    Room { suites: MANY, cards: usize::MAX, rows: 150 },
+/// First go rows within their limit, then pictures. No page has room for more than the first of these.
+pub(super) const ROOMS: [Room; 10] = [
+    Room { suites: MANY, cards: 150, rows: 1_000 },
+    Room { suites: MANY, cards: 150, rows: 150 },
+    Room { suites: MANY, cards: 150, rows: 60 },
     Room { suites: MANY, cards: 60, rows: 600 },
     Room { suites: MANY, cards: 40, rows: 300 },
     Room { suites: MANY, cards: 20, rows: 200 },
@@ -50,26 +49,10 @@ const MANY: usize = 1_000;
 /// The run report for its template.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct HtmlPage<'a> {
-    /// The schema of the report.
-    schema: &'a str,
-    /// The worst of the suites: `fail`, `warn`, `inconclusive`, `pass` or `no_baseline`.
-    verdict: Outcome,
-    /// What the process exits with.
-    exit_code: u8,
-    /// Sums over the suites.
-    counts: Counts,
+    #[serde(flatten)]
+    overall: Overall<'a>,
     /// The suites.
     suites: Vec<HtmlSuite<'a>>,
-    /// `12 suites left out here`; empty where there was room for all.
-    left_out: String,
-    /// About the report as a whole.
-    notices: &'a [Notice],
-    /// The version of loadgate.
-    loadgate: &'a str,
-    /// Where the run came from; none outside GitHub.
-    origin: Option<&'a Origin>,
-    /// Sentences about all suites.
-    text: &'a ReportText,
     /// Style, script and the policy that allows these two and nothing else.
     frame: Frame,
 }
@@ -107,6 +90,8 @@ struct HtmlSuite<'a> {
     axis: String,
     /// The run over time.
     course: Option<Chart>,
+    /// `shaded: ramp and warm-up, not judged`; empty where nothing is.
+    shading: &'static str,
     /// Worst first.
     endpoints: Vec<HtmlEndpoint<'a>>,
     /// `12 endpoints are not drawn`; empty where all are.
@@ -166,19 +151,8 @@ struct HtmlRule<'a> {
 impl<'a> HtmlPage<'a> {
     pub(super) fn new(report: &'a Report, room: Room) -> Self {
         Self {
-            schema: &report.schema,
-            verdict: report.verdict,
-            exit_code: report.exit_code,
-            counts: report.counts,
+            overall: Overall::new(report, report.suites.len().saturating_sub(room.suites), usize::MAX),
             suites: report.suites.iter().take(room.suites).map(|suite| HtmlSuite::new(suite, room)).collect(),
-            left_out: match report.suites.len().saturating_sub(room.suites) {
-                0 => String::new(),
-                left => format!("{} left out here", plural(left, "suite")),
-            },
-            notices: &report.notices,
-            loadgate: &report.loadgate,
-            origin: report.origin.as_ref(),
-            text: &report.text,
             frame: Frame::inline(),
         }
     }
@@ -201,6 +175,7 @@ impl<'a> HtmlSuite<'a> {
             all.iter().filter_map(|summary| HtmlEndpoint::new(suite, summary)).take(room.cards).collect();
         let drawable = all.iter().filter(|summary| is_drawable(suite, summary)).count();
         let undrawn = drawable.saturating_sub(drawn.len());
+        let timeline = suite.run.as_ref().and_then(|run| run.timeline.as_ref());
         Self {
             name: &suite.name,
             verdict: suite.verdict,
@@ -216,7 +191,8 @@ impl<'a> HtmlSuite<'a> {
             unjudged,
             left_out: if left > 0 { format!("{} left out here", plural(left, "row")) } else { String::new() },
             axis: forest::head(),
-            course: suite.run.as_ref().and_then(|run| run.timeline.as_ref()).and_then(course::course),
+            course: timeline.and_then(course::course),
+            shading: timeline.map(course::shading).unwrap_or_default(),
             endpoints: drawn,
             undrawn: if undrawn > 0 {
                 format!("{} not drawn here", plural(undrawn, "endpoint"))

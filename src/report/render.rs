@@ -3,7 +3,7 @@
 //! A template gets the report as far as it fits its place: the host cuts or drops what is too long, so a page that is too
 //! long is composed anew with fewer rows, and says how many it left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
@@ -15,8 +15,8 @@ use serde::Serialize;
 use super::templates::{EXTENSION, Templates};
 use super::trend::Trend;
 use super::{
-    BaselineFacts, Counts, EndpointSummary, ISSUE_CHARS, IssueStep, IssueView, Origin, Phrase, Report, ReportText, Row,
-    Style, SuiteReport, SuiteText, escape, html,
+    BaselineFacts, Counts, EndpointSummary, ISSUE_CHARS, IssueStep, IssueView, Origin, Part, Phrase, Report,
+    ReportText, Row, Style, SuiteReport, SuiteText, escape, html,
 };
 use crate::run::display::{count, plural};
 use crate::run::{Load, Moment, Notice, Run};
@@ -91,9 +91,9 @@ pub fn schemas() -> [schemars::Schema; 3] {
     ]
 }
 
-/// What a template sees: the report, its suites with the rows that have room.
+/// What every page of a report says of it as a whole.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Page<'a> {
+pub(super) struct Overall<'a> {
     /// The schema of the report.
     schema: &'a str,
     /// The worst of the suites: `fail`, `warn`, `inconclusive`, `pass` or `no_baseline`.
@@ -102,11 +102,7 @@ pub struct Page<'a> {
     exit_code: u8,
     /// Sums over the suites.
     counts: Counts,
-    /// The suites, in full as far as there is room, then the worst of them.
-    suites: Vec<SuitePage<'a>>,
-    /// The others, of which there is room for the heading only.
-    brief: Vec<SuiteBrief<'a>>,
-    /// `12 suites left out here`; empty where there was room for all.
+    /// `12 suites left out here; report.json has them all`; empty where there was room for all.
     left_out: String,
     /// About the report as a whole.
     notices: &'a [Notice],
@@ -116,6 +112,17 @@ pub struct Page<'a> {
     origin: Option<&'a Origin>,
     /// Sentences about all suites.
     text: &'a ReportText,
+}
+
+/// What a template sees: the report, its suites with the rows that have room.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Page<'a> {
+    #[serde(flatten)]
+    overall: Overall<'a>,
+    /// The suites, in full as far as there is room, then the worst of them.
+    suites: Vec<SuitePage<'a>>,
+    /// The others, of which there is room for the heading only.
+    brief: Vec<SuiteBrief<'a>>,
     /// Whether there is room for charts.
     charts: bool,
 }
@@ -171,6 +178,8 @@ pub struct SuitePage<'a> {
     open: Vec<&'a Row>,
     /// Further rows that matter, for a fold.
     more: Vec<&'a Row>,
+    /// `3 more rows to look at`; empty without such rows.
+    more_title: String,
     /// Rows within their rule.
     same: Vec<&'a Row>,
     /// Rows that were not judged, with why.
@@ -179,7 +188,8 @@ pub struct SuitePage<'a> {
     endpoints: Vec<&'a EndpointSummary>,
     /// The limit that all open rows share, so that no column is needed for it; else empty.
     shared_limit: String,
-    /// Rows whose explanation is due at once: what cannot be told and what would settle it, what was accepted and why.
+    /// Rows whose explanation is due at once: what cannot be told and what would settle it, what was accepted and why; of
+    /// each endpoint the worst.
     explained: Vec<&'a Row>,
     /// `37 rows left out here`; empty where there was room for all.
     left_out: String,
@@ -248,14 +258,23 @@ const SUMMARY_ROOMS: [Room; 8] = [
     Room {
         charts: true,
         suites: MANY,
-        open: 20,
+        open: OPEN,
         more: 1_000,
         same: 1_000,
         unjudged: 1_000,
         endpoints: 1_000,
         notices: 100,
     },
-    Room { charts: false, suites: MANY, open: 20, more: 1_000, same: 500, unjudged: 500, endpoints: 500, notices: 50 },
+    Room {
+        charts: false,
+        suites: MANY,
+        open: OPEN,
+        more: 1_000,
+        same: 500,
+        unjudged: 500,
+        endpoints: 500,
+        notices: 50,
+    },
     Room { charts: false, suites: MANY, open: OPEN, more: 500, same: 0, unjudged: 100, endpoints: 250, notices: 20 },
     Room { charts: false, suites: MANY, open: OPEN, more: 200, same: 0, unjudged: 0, endpoints: 0, notices: 10 },
     Room { charts: false, suites: MANY, open: OPEN, more: 50, same: 0, unjudged: 0, endpoints: 0, notices: 5 },
@@ -291,22 +310,31 @@ impl<'a> Page<'a> {
         worst.sort_by_key(|(place, _)| *place);
         let left = brief.len().saturating_sub(BRIEF);
         Self {
+            overall: Overall::new(report, left, room.notices.max(3)),
+            suites: worst.into_iter().map(|(_, suite)| SuitePage::new(suite, room)).collect(),
+            brief: brief.into_iter().take(BRIEF).map(|(_, suite)| SuiteBrief::from(suite)).collect(),
+            charts: room.charts,
+        }
+    }
+}
+
+impl<'a> Overall<'a> {
+    /// `left` suites and the notices after the first `notices` have no room.
+    pub(super) fn new(report: &'a Report, left: usize, notices: usize) -> Self {
+        Self {
             schema: &report.schema,
             verdict: report.verdict,
             exit_code: report.exit_code,
             counts: report.counts,
-            suites: worst.into_iter().map(|(_, suite)| SuitePage::new(suite, room)).collect(),
-            brief: brief.into_iter().take(BRIEF).map(|(_, suite)| SuiteBrief::from(suite)).collect(),
             left_out: if left > 0 {
                 format!("{} left out here; report.json has them all", plural(left, "suite"))
             } else {
                 String::new()
             },
-            notices: report.notices.get(..room.notices.max(3)).unwrap_or(&report.notices),
+            notices: report.notices.get(..notices).unwrap_or(&report.notices),
             loadgate: &report.loadgate,
             origin: report.origin.as_ref(),
             text: &report.text,
-            charts: room.charts,
         }
     }
 }
@@ -327,7 +355,12 @@ impl<'a> SuitePage<'a> {
         };
         // Where the comparison itself is doubtful, that is said once and not in every row.
         let doubtful = !suite.text.doubt.is_empty();
-        let at_once = |row: &Row| matters(row.status) && !(doubtful && row.status == Status::Inconclusive);
+        // Where all is well nobody has to look at rows: the largest change is in the sentence above them.
+        let quiet = |status| match suite.verdict {
+            Outcome::Pass => status == Status::Improved,
+            _ => doubtful && status == Status::Inconclusive,
+        };
+        let at_once = |row: &Row| matters(row.status) && !quiet(row.status);
         let (open, _) = of(&at_once, room.open);
         let others: Vec<&Row> = suite
             .rows
@@ -345,7 +378,8 @@ impl<'a> SuitePage<'a> {
         // The doubt stands at the top of the page already.
         let notices = suite.notices.iter().filter(|notice| notice.message != suite.text.doubt);
         let due = |row: &&Row| matches!(row.status, Status::Inconclusive | Status::Accepted);
-        let explained = open.iter().copied().filter(due).take(3).collect();
+        let mut told = BTreeSet::new();
+        let explained = open.iter().copied().filter(due).filter(|row| told.insert(&row.endpoint)).take(3).collect();
         Self {
             name: &suite.name,
             verdict: suite.verdict,
@@ -356,6 +390,7 @@ impl<'a> SuitePage<'a> {
             counts: suite.counts,
             shared_limit: shared_limit(&open),
             open,
+            more_title: more_title(&more),
             more,
             same,
             unjudged,
@@ -375,6 +410,17 @@ fn shared_limit(rows: &[&Row]) -> String {
     match limits.as_slice() {
         [first, rest @ ..] if !rest.is_empty() && rest.iter().all(|limit| limit == first) => (*first).to_owned(),
         _ => String::new(),
+    }
+}
+
+fn more_title(rows: &[&Row]) -> String {
+    let all = |status| rows.iter().all(|row| row.status == status);
+    let be = if rows.len() == 1 { "is" } else { "are" };
+    match plural(rows.len(), "row") {
+        _ if rows.is_empty() => String::new(),
+        number if all(Status::Improved) => format!("{number} {be} better"),
+        number if all(Status::Inconclusive) => format!("{number} that cannot be told"),
+        _ => format!("{} to look at", plural(rows.len(), "more row")),
     }
 }
 
@@ -520,7 +566,7 @@ fn code(state: &State<'_, '_>, text: &str, options: &Kwargs) -> Result<Value, mi
 /// `{{ suite.text.lead | phrase }}`: words with names as code and figures in bold.
 fn marked_up(state: &State<'_, '_>, phrase: &Phrase) -> Value {
     let markdown = is_markdown(state);
-    let part = |style: Style, text: &str| match (style, markdown) {
+    let words = |style: Style, text: &str| match (style, markdown) {
         (Style::Plain, true) => inner(text, escape::markdown),
         (Style::Plain, false) => escape::html(text),
         (Style::Code, true) => escape::code(text, escape::TEXT, false),
@@ -528,7 +574,8 @@ fn marked_up(state: &State<'_, '_>, phrase: &Phrase) -> Value {
         (Style::Strong, true) => format!("**{}**", escape::markdown(text.trim())),
         (Style::Strong, false) => format!("<strong>{}</strong>", escape::html(text)),
     };
-    Value::from_safe_string(phrase.0.iter().map(|one| part(one.style, &one.text)).collect())
+    let part = |part: &Part| linked(words(part.style, &part.text), part.url.as_deref(), markdown);
+    Value::from_safe_string(phrase.0.iter().map(part).collect())
 }
 
 /// Spaces at the ends of a part stand between it and its neighbours.
@@ -541,14 +588,18 @@ fn inner(text: &str, escape: fn(&str) -> String) -> String {
 
 /// `{{ "run" | link(origin.run_url) }}`: a link where the address is one of the web, else the words.
 fn link(state: &State<'_, '_>, text: &str, address: Option<&str>) -> Result<Value, minijinja::Error> {
-    let address = address.and_then(escape::url);
     let text = if is_markdown(state) { escape::markdown(text) } else { escape::html(text) };
     if text.is_empty() {
         return Err(minijinja::Error::new(ErrorKind::InvalidOperation, "a link needs words"));
     }
-    Ok(Value::from_safe_string(match address {
-        Some(address) if is_markdown(state) => format!("[{text}](<{address}>)"),
-        Some(address) => format!("<a href=\"{}\">{text}</a>", escape::html(&address)),
-        None => text,
-    }))
+    Ok(Value::from_safe_string(linked(text, address, is_markdown(state))))
+}
+
+/// The markup, as a link where the address is one of the web.
+fn linked(markup: String, address: Option<&str>, markdown: bool) -> String {
+    match address.and_then(escape::url) {
+        Some(address) if markdown => format!("[{markup}](<{address}>)"),
+        Some(address) => format!("<a href=\"{}\">{markup}</a>", escape::html(&address)),
+        None => markup,
+    }
 }

@@ -85,26 +85,35 @@ impl Trend {
             first: shown.first().map(|first| scale.text(first.value)).unwrap_or_default(),
             last: scale.text(last.value),
             runs: format!("last {} runs", shown.len()),
-            mermaid: mermaid(tail(&points, POINTS), unit),
+            mermaid: mermaid(tail(&points, POINTS), row.boundary, unit),
         };
         Some(Self { endpoint: row.endpoint.clone(), metric, unit, points, text })
     }
 }
 
-/// Of the worst row of each endpoint, from the runs of the baseline and the present one.
-pub(super) fn of_baseline(rows: &[Row], baseline: &Baseline, now: Option<&Run>) -> Vec<Trend> {
+/// Of the worst row of each endpoint: what `before` knows of an endpoint's metric, oldest first, and the present run.
+pub(crate) fn of_worst(
+    rows: &[Row],
+    now: Option<&Run>,
+    before: impl Fn(&str, &Metric) -> Vec<TrendPoint>,
+) -> Vec<Trend> {
     let worse = rows
         .iter()
         .filter(|row| matches!(row.status, Status::Fail | Status::Warn | Status::Inconclusive | Status::Accepted));
     let trend = |row: &Row| {
-        let metric = row.metric.as_ref()?;
-        let mut points: Vec<TrendPoint> =
-            baseline.runs.iter().filter_map(|run| before(run, &row.endpoint, metric)).collect();
+        let mut points = before(&row.endpoint, row.metric.as_ref()?);
         points.push(TrendPoint { time: now.and_then(|run| run.started_at), value: row.current? });
         Trend::new(row, points)
     };
     let mut seen = BTreeSet::new();
     worse.filter(|row| seen.insert(&row.endpoint)).filter_map(trend).take(ROWS).collect()
+}
+
+/// From the runs of the baseline and the present one.
+pub(super) fn of_baseline(rows: &[Row], baseline: &Baseline, now: Option<&Run>) -> Vec<Trend> {
+    of_worst(rows, now, |endpoint, metric| {
+        baseline.runs.iter().filter_map(|run| before(run, endpoint, metric)).collect()
+    })
 }
 
 fn before(run: &BaselineRun, endpoint: &str, metric: &Metric) -> Option<TrendPoint> {
@@ -130,7 +139,7 @@ fn blocks(points: &[TrendPoint]) -> String {
 
 /// No word of it comes from outside: a name could speak to the chart's own language. The keyword is that of older hosts,
 /// which newer ones still take.
-fn mermaid(points: &[TrendPoint], unit: Unit) -> String {
+fn mermaid(points: &[TrendPoint], limit: Option<f64>, unit: Unit) -> String {
     let (factor, name) = match unit {
         Unit::Milliseconds => (1.0, "ms"),
         Unit::Ratio => (100.0, "%"),
@@ -149,13 +158,17 @@ fn mermaid(points: &[TrendPoint], unit: Unit) -> String {
         })
         .collect();
     let values: Vec<f64> = points.iter().map(|point| round(point.value * factor)).collect();
-    let highest = values.iter().copied().fold(0.0, f64::max);
-    let lowest = values.iter().copied().fold(0.0, f64::min);
+    let limit = limit.filter(|limit| limit.is_finite()).map(|limit| round(limit * factor));
+    let all = || values.iter().copied().chain(limit);
+    let (lowest, highest) = (all().fold(0.0, f64::min), all().fold(0.0, f64::max));
     let mut out = String::from("xychart-beta\n");
     let _ = writeln!(out, "  x-axis [{}]", days.join(", "));
     let _ = writeln!(out, "  y-axis \"{name}\" {} --> {}", round(lowest * 1.1), round((highest * 1.1).max(1e-3)));
-    let values: Vec<String> = values.iter().map(ToString::to_string).collect();
-    let _ = write!(out, "  line [{}]", values.join(", "));
+    let line = |values: &[f64]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let _ = write!(out, "  line [{}]", line(&values));
+    if let Some(limit) = limit {
+        let _ = write!(out, "\n  line [{}]", line(&vec![limit; values.len()]));
+    }
     out
 }
 
@@ -183,8 +196,10 @@ mod tests {
 
     #[test]
     fn a_chart_speaks_numbers_only() {
-        let chart = mermaid(&points(&[0.001, 0.0014]), Unit::Ratio);
+        let chart = mermaid(&points(&[0.001, 0.0014]), None, Unit::Ratio);
         assert_eq!(chart, "xychart-beta\n  x-axis [\"1\", \"2\"]\n  y-axis \"%\" 0 --> 0.154\n  line [0.1, 0.14]");
+        let chart = mermaid(&points(&[160.0, 210.0]), Some(220.04), Unit::Milliseconds);
+        assert!(chart.ends_with("\"ms\" 0 --> 242\n  line [160, 210]\n  line [220, 220]"), "{chart}");
         assert_eq!((round(412.345), round(254.100_000_000_000_02)), (412.3, 254.1));
         assert_eq!(round(0.0), 0.0);
     }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, ToSpan as _};
 
-use super::compose::{SuiteInput, blocks};
-use super::{EndpointText, Phrase, Report, ReportText, Row, RowText, SuiteReport, SuiteText, escape};
+use super::compose::{Frame, SuiteInput, blocks};
+use super::{EndpointText, Origin, Phrase, Report, ReportText, Row, RowText, SuiteReport, SuiteText, escape};
 use crate::policy::{Gate, Limit, Policy, Rule};
 use crate::run::display::{
     MINUS, NARROW, Scale, bare_percent, bare_points, count, duration, percent, plain, plural, points, value,
@@ -18,8 +18,8 @@ use crate::verdict::{DEPTH, Finding, Outcome, Status};
 
 /// Of what is unknown, in a table.
 const UNKNOWN: &str = "–";
-/// So many rows get a ready-made entry for `accepted`.
-const ACCEPTABLE: usize = 3;
+/// So many rows get a ready-made entry for `accepted`: those that a page shows at once.
+const ACCEPTABLE: usize = 10;
 /// How long such an entry holds, in days: long enough to fix it, short enough to be remembered.
 const ACCEPT_DAYS: i64 = 90;
 /// Notices that make the comparison itself doubtful.
@@ -198,9 +198,9 @@ fn limit(policy: &Policy, finding: &Finding<'_>, rule: &Rule) -> String {
     let unit = rule.metric.unit();
     if broken_budget(finding).is_some() || !rule.compares() {
         return match (rule.max, rule.min) {
-            (Some(max), Some(min)) => format!("{} to {}", value(min, unit), value(max, unit)),
-            (Some(max), None) => format!("at most {}", value(max, unit)),
-            (None, Some(min)) => format!("at least {}", value(min, unit)),
+            (Some(max), Some(min)) => format!("{} to {}", as_written(min, unit), as_written(max, unit)),
+            (Some(max), None) => format!("at most {}", as_written(max, unit)),
+            (None, Some(min)) => format!("at least {}", as_written(min, unit)),
             (None, None) => String::new(),
         };
     }
@@ -208,9 +208,14 @@ fn limit(policy: &Policy, finding: &Finding<'_>, rule: &Rule) -> String {
     match deciding(policy, finding, rule) {
         Some(Limit::Relative(share)) => format!("{sign}{}{NARROW}%", plain(share * 100.0)),
         Some(Limit::Absolute(size)) if unit == Unit::Ratio => format!("{sign}{} points", plain(size * 100.0)),
-        Some(Limit::Absolute(size)) => format!("{sign}{}", value(size, unit)),
+        Some(Limit::Absolute(size)) => format!("{sign}{}", as_written(size, unit)),
         None => String::new(),
     }
+}
+
+/// A value from the config.
+fn as_written(value: f64, unit: Unit) -> String {
+    Scale::of(unit, value).exact(value)
 }
 
 fn deciding(policy: &Policy, finding: &Finding<'_>, rule: &Rule) -> Option<Limit> {
@@ -258,16 +263,16 @@ pub(super) fn suite(
     suite: &SuiteReport,
     input: &SuiteInput<'_>,
     findings: &[&Finding<'_>],
-    now: Timestamp,
+    frame: &Frame,
 ) -> SuiteText {
     let tally = Tally::new(suite);
-    let accept = accept(findings, now);
+    let accept = accept(findings, frame.now);
     SuiteText {
         mark: mark(suite.verdict).to_owned(),
         heading: tally.heading(suite, input.policy),
         lead: lead(suite, &tally),
         counts: if suite.verdict == Outcome::NoBaseline { String::new() } else { tally.counts() },
-        compared: compared(suite),
+        compared: compared(suite, frame.origin.as_ref()),
         doubt: doubt(suite),
         next: next(suite, &accept),
         accept,
@@ -382,9 +387,8 @@ impl<'a> Tally<'a> {
 
 fn lead(suite: &SuiteReport, tally: &Tally<'_>) -> Phrase {
     if suite.verdict == Outcome::NoBaseline {
-        let why = suite.baseline.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        let said = format!("{}. There is nothing to compare with yet{why}.", size_of_run(suite, tally));
-        return Phrase::default().plain(said);
+        let why = suite.baseline.reason.as_deref().map(|reason| format!(", but {reason}")).unwrap_or_default();
+        return Phrase::default().plain(format!("{} were measured{why}.", size_of_run(suite, tally)));
     }
     let Some(worst) = suite.rows.first() else { return Phrase::default() };
     let phrase = Phrase::default().code(name(&worst.endpoint));
@@ -414,12 +418,14 @@ fn about(phrase: Phrase, row: &Row, suite: &SuiteReport) -> Phrase {
         _ => format!(" {metric} went from {both}: "),
     };
     let end = match row.status {
-        Status::Inconclusive if !doubt(suite).is_empty() => ", but this comparison cannot tell",
-        Status::Inconclusive => ", which cannot be told from noise",
-        Status::Accepted => ", which is accepted",
-        _ => "",
+        Status::Inconclusive if !doubt(suite).is_empty() => {
+            format!("the limit is {limit}, but this comparison cannot tell")
+        }
+        Status::Inconclusive => format!("over the limit of {limit}, but it may be noise"),
+        Status::Accepted => format!("over the limit of {limit}, but accepted"),
+        _ => format!("the limit is {limit}"),
     };
-    phrase.plain(went).strong(&text.size).plain(format!("{plausible}, the limit is {limit}{end}."))
+    phrase.plain(went).strong(&text.size).plain(format!("{plausible}, {end}."))
 }
 
 /// What there is to say where nothing is worse: how much was measured, the largest change, and what would have been seen.
@@ -472,24 +478,27 @@ fn requests(run: &Run) -> Option<u64> {
 }
 
 /// `compared with main at 4f1c2ab, 3 runs`
-fn compared(suite: &SuiteReport) -> Phrase {
+fn compared(suite: &SuiteReport, origin: Option<&Origin>) -> Phrase {
     let facts = &suite.baseline;
     if facts.runs == 0 {
         return Phrase::default();
     }
     let runs = plural(facts.runs, "run");
     let phrase = Phrase::default().plain("compared with ");
-    match (&facts.git_ref, &facts.commit) {
+    let page = |commit: &str| origin.and_then(|origin| origin.commit_url(commit));
+    let phrase = match (&facts.git_ref, &facts.commit) {
         (Some(branch), Some(commit)) => {
-            phrase.code(short_ref(branch)).plain(format!(" at {}, {runs}", short_commit(commit)))
+            phrase.code(short_ref(branch)).plain(" at ").link(short_commit(commit), page(commit))
         }
-        (None, Some(commit)) => phrase.plain(format!("{}, {runs}", short_commit(commit))),
-        (Some(branch), None) => phrase.code(short_ref(branch)).plain(format!(", {runs}")),
-        (None, None) => phrase.code(&facts.path).plain(format!(", {runs}")),
-    }
+        (None, Some(commit)) => phrase.link(short_commit(commit), page(commit)),
+        (Some(branch), None) => phrase.code(short_ref(branch)),
+        (None, None) => phrase.code(&facts.path),
+    };
+    phrase.plain(format!(", {runs}"))
 }
 
-fn short_ref(git_ref: &str) -> &str {
+/// A branch or tag as people call it.
+pub(crate) fn short_ref(git_ref: &str) -> &str {
     git_ref.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/")
 }
 
@@ -508,22 +517,30 @@ fn next(suite: &SuiteReport, accept: &str) -> Phrase {
     let mismatch = suite.notices.iter().any(|notice| notice.code == "load_mismatch");
     match suite.verdict {
         Outcome::NoBaseline => {
-            phrase.plain("Record a baseline from this run and commit it: ").code(record(suite)).plain(".")
+            phrase.plain("record a baseline from this run and commit it: ").code(record(suite)).plain(".")
         }
         Outcome::Inconclusive if mismatch => phrase
-            .plain("Run it with the load of the baseline, or record a baseline for this load: ")
+            .plain("run it with the load of the baseline, or record a baseline for this load: ")
             .code(record(suite))
             .plain("."),
-        Outcome::Fail if !accept.is_empty() => phrase
-            .plain("Fix it, or accept it: the entry below goes under ")
-            .code("accepted")
-            .plain(" in the config, with your reason and an end."),
+        Outcome::Fail if !accept.is_empty() => {
+            let (all, entries) = (suite.counts.failed, accept.lines().count());
+            let entries = match entries {
+                1 => "the entry below goes".to_owned(),
+                few if few < all => format!("the entries below, for {few} of {all} rows, go"),
+                _ => "the entries below go".to_owned(),
+            };
+            phrase
+                .plain(format!("fix it, or accept it: {entries} under "))
+                .code("accepted")
+                .plain(" in the config, with your reason and an end.")
+        }
         Outcome::Fail => match suite.rows.first().and_then(|row| row.rule.as_ref()) {
             Some(rule) if rule.place != "default" => {
-                phrase.plain("Fix it, or change what is allowed: ").code(&rule.place).plain(".")
+                phrase.plain("fix it, or change what is allowed: ").code(&rule.place).plain(".")
             }
-            Some(_) => phrase.plain("Fix it, or write a rule of your own into the config."),
-            None => phrase.plain("Bring it back, or record a baseline without it: ").code(record(suite)).plain("."),
+            Some(_) => phrase.plain("fix it, or write a rule of your own into the config."),
+            None => phrase.plain("bring it back, or record a baseline without it: ").code(record(suite)).plain("."),
         },
         _ => phrase,
     }

@@ -20,6 +20,7 @@ pub fn value(value: f64, unit: Unit) -> String {
 pub struct Scale {
     factor: f64,
     suffix: &'static str,
+    counts: bool,
 }
 
 impl Scale {
@@ -32,7 +33,7 @@ impl Scale {
             Unit::PerSecond => (1.0, "/s"),
             Unit::Number => (1.0, ""),
         };
-        Self { factor, suffix }
+        Self { factor, suffix, counts: unit == Unit::Number }
     }
 
     /// The value with its unit.
@@ -42,7 +43,17 @@ impl Scale {
 
     /// The value without its unit.
     pub fn bare(self, value: f64) -> String {
-        plain(value * self.factor)
+        plain(self.rounded(value * self.factor))
+    }
+
+    /// The value with its unit and all its whole digits: what somebody wrote is shown as written.
+    pub fn exact(self, value: f64) -> String {
+        plain(value * self.factor) + self.suffix
+    }
+
+    /// Of what is measured a fourth digit is noise; what is counted is shown in full.
+    fn rounded(self, value: f64) -> f64 {
+        if self.counts { value } else { three_digits(value) }
     }
 
     /// A difference with sign and unit, as fine as `largest` of the two values is shown; of rates in points.
@@ -50,7 +61,8 @@ impl Scale {
         if unit == Unit::Ratio {
             return points(value);
         }
-        let step = 0.1_f64.powi(decimals(largest * self.factor));
+        let digits = decimals(largest * self.factor);
+        let step = 0.1_f64.powi(if self.counts { digits.max(0) } else { digits });
         let rounded = (value.abs() * self.factor / step).round() * step;
         signed(value, &plain(rounded)) + self.suffix
     }
@@ -63,15 +75,21 @@ pub fn plain(value: f64) -> String {
         let minus = if value < 0.0 { "\u{2212}" } else { "" };
         return format!("{minus}{}", count(size.round() as u64));
     }
-    let decimals = decimals(value) as usize;
+    let decimals = decimals(value).max(0) as usize;
     let text = format!("{value:.decimals$}").replace('-', "\u{2212}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// So many make three significant digits.
+/// So many make three significant digits; below zero, so many digits before the point are none of them.
 fn decimals(value: f64) -> i32 {
     let size = value.abs();
-    if size == 0.0 { 0 } else { (2 - size.log10().floor() as i32).clamp(0, 6) }
+    if size == 0.0 { 0 } else { (2 - size.log10().floor() as i32).min(6) }
+}
+
+/// The value as near as three significant digits come, where it has more than three before the point.
+fn three_digits(value: f64) -> f64 {
+    let step = 10_f64.powi(-decimals(value));
+    if step > 1.0 { (value / step).round() * step } else { value }
 }
 
 /// A signed share in percent: `+31 %`, `−4.2 %`.
@@ -162,6 +180,13 @@ mod tests {
         assert_eq!(scale.difference(Unit::Milliseconds, 3.0, 12_345.0), "0 s");
         assert_eq!(Scale::of(Unit::Ratio, 0.1).difference(Unit::Ratio, 0.0134, 0.1), "+1.34 points");
         assert_eq!(value(538.0, Unit::Milliseconds), "538 ms");
+        assert_eq!(value(1_041.2, Unit::Milliseconds), "1\u{202f}040 ms");
+        assert_eq!(scale.difference(Unit::Milliseconds, 8.0, 12_345.0), "0 s");
+        let scale = Scale::of(Unit::Milliseconds, 1_041.2);
+        assert_eq!(scale.difference(Unit::Milliseconds, 163.0, 1_041.2), "+160 ms");
+        assert_eq!(scale.exact(1_234.0), "1\u{202f}234 ms");
+        assert_eq!(value(18_204.0, Unit::Number), "18\u{202f}204");
+        assert_eq!(value(1_234.5, Unit::PerSecond), "1\u{202f}230/s");
     }
 
     #[test]

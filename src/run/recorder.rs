@@ -317,6 +317,16 @@ impl Recorder {
         }
     }
 
+    /// A request began at an instant (ms since the epoch), took so many ms if it was answered, and was fine if that is known:
+    /// the run spans it and its course counts it, where it ended. Its endpoint is told apart.
+    pub fn happened(&mut self, start_ms: f64, latency_ms: Option<f64>, ok: Option<bool>) {
+        let end_ms = start_ms + latency_ms.unwrap_or(0.0);
+        self.spans(start_ms, end_ms);
+        if start_ms.is_finite() && end_ms.is_finite() {
+            self.timeline.add(end_ms as i64, latency_ms.map(|ms| (ms.max(0.0) * 1e6).round() as u64), ok);
+        }
+    }
+
     /// The duration as the tool states it; wins over [`Recorder::spans`], and the longest of several counts.
     pub fn duration_s(&mut self, seconds: f64) {
         if seconds.is_finite() && seconds > 0.0 {
@@ -447,6 +457,7 @@ impl Recorder {
 
     /// The artifact turned out not to tell which of its single requests failed.
     pub fn failures_unknown(&mut self) {
+        self.timeline.failures_unknown();
         for samples in self.drafts.iter_mut().chain(&mut self.total).filter_map(|draft| draft.samples.as_mut()) {
             samples.failures = None;
         }

@@ -16,7 +16,9 @@ use super::Moment;
 
 /// Most slices; when time runs past the last one, slices become twice as wide.
 pub const SLICES: usize = 128;
-/// The same, for differences of places.
+/// Most stages of a plan that are kept.
+const STAGES: usize = 32;
+/// The same as [`SLICES`], for differences of places.
 const SPAN: i64 = 128;
 /// Bins per octave, as a power of two.
 const BITS: u32 = 4;
@@ -39,6 +41,29 @@ pub struct Timeline {
     /// The first slice begins at this multiple of the width since the epoch.
     first: i64,
     slices: VecDeque<Slice>,
+    stages: Vec<Stage>,
+}
+
+/// A part of the load's plan, as it was carried out. Times are seconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stage {
+    /// What tells it apart: `at 50 users`. Empty where there is only one.
+    pub name: String,
+    /// It begins with a ramp or a warm-up,
+    pub begin: i64,
+    /// is judged from here on,
+    pub from: i64,
+    /// and ends.
+    pub end: i64,
+}
+
+impl Stage {
+    /// Shards of a run begin at slightly different times: what is judged in one of them is judged.
+    fn absorb(&mut self, other: &Self) {
+        self.begin = self.begin.min(other.begin);
+        self.from = self.from.min(other.from);
+        self.end = self.end.max(other.end);
+    }
 }
 
 /// What happened in one slice of time.
@@ -73,12 +98,15 @@ impl Slice {
         Some(middle_of(bin) / NANOS)
     }
 
+    /// Failures as far as this slice has a say: without requests it knows of none but those it was told.
+    fn outcomes(&self) -> Option<u64> {
+        self.failures.or((self.requests == 0).then_some(0))
+    }
+
     fn absorb(&mut self, later: &Self, users: fn(f64, f64) -> f64) {
-        // An empty slice knows nothing, so it has no say.
-        self.failures = match (self.requests, later.requests) {
-            (_, 0) => self.failures,
-            (0, _) => later.failures,
-            _ => self.failures.zip(later.failures).map(|(own, more)| own.saturating_add(more)),
+        self.failures = match (self.outcomes(), later.outcomes()) {
+            _ if self.failures.is_none() && later.failures.is_none() => None,
+            (own, more) => own.zip(more).map(|(own, more)| own.saturating_add(more)),
         };
         self.requests = self.requests.saturating_add(later.requests);
         self.users = match (self.users, later.users) {
@@ -99,11 +127,7 @@ impl Timeline {
     /// One request at an instant (ms since the epoch): its latency in ns if it had one, whether it was fine if that is known.
     pub fn add(&mut self, at_ms: i64, latency_ns: Option<u64>, ok: Option<bool>) {
         let Some(slice) = self.slice_at(at_ms) else { return };
-        slice.failures = match (slice.requests, slice.failures, ok) {
-            (0, _, Some(ok)) => Some(u64::from(!ok)),
-            (_, Some(failures), Some(ok)) => Some(failures + u64::from(!ok)),
-            _ => None,
-        };
+        slice.failures = slice.outcomes().zip(ok).map(|(failures, ok)| failures + u64::from(!ok));
         slice.requests += 1;
         if let Some(nanos) = latency_ns {
             let bin = bin_of(nanos);
@@ -114,6 +138,18 @@ impl Timeline {
                 *times = times.saturating_add(1);
             }
         }
+    }
+
+    /// A request at an instant (ms since the epoch), which was or will be added as a good one, has failed after all.
+    pub fn failed(&mut self, at_ms: i64) {
+        if let Some(slice) = self.slice_at(at_ms) {
+            slice.failures = slice.outcomes().map(|failures| failures.saturating_add(1));
+        }
+    }
+
+    /// The artifact turned out not to tell which requests failed.
+    pub fn failures_unknown(&mut self) {
+        self.slices.iter_mut().for_each(|slice| slice.failures = None);
     }
 
     /// Many requests at an instant (ms since the epoch), with latencies in ns and how often each.
@@ -159,6 +195,23 @@ impl Timeline {
         }
     }
 
+    /// The plan had a further stage; at most [`STAGES`] are kept.
+    pub fn stage(&mut self, stage: Stage) {
+        let latest = LATEST_MS / 1_000;
+        let sound = 0 <= stage.begin && stage.begin <= stage.from && stage.from <= stage.end && stage.end <= latest;
+        if sound && self.stages.len() < STAGES {
+            self.stages.push(stage);
+        }
+    }
+
+    /// The stages of the plan with their times in seconds from the first slice on.
+    pub fn stages(&self) -> impl Iterator<Item = (&str, [f64; 3])> {
+        let start = self.first.checked_shl(self.width).unwrap_or_default();
+        self.stages.iter().map(move |stage| {
+            (stage.name.as_str(), [stage.begin, stage.from, stage.end].map(|second| (second - start) as f64))
+        })
+    }
+
     /// Adds another part of the same run, read from the same artifact.
     pub fn merge(&mut self, other: &Self) {
         self.absorb(other, f64::max);
@@ -173,6 +226,10 @@ impl Timeline {
         while self.width < other.width {
             self.widen();
         }
+        for (own, more) in self.stages.iter_mut().zip(&other.stages) {
+            own.absorb(more);
+        }
+        self.stages.extend(other.stages.iter().skip(self.stages.len()).cloned());
         for (at, slice) in (other.first..).zip(&other.slices) {
             // Safe from overflow: both are bounded by `LATEST_MS`.
             if let Some(own) = self.slice_at((at << other.width).saturating_mul(1_000)) {
@@ -273,6 +330,9 @@ struct Wire {
     width_s: u32,
     /// In order of time, without holes.
     slices: Vec<WireSlice>,
+    /// What the load's plan was, where the artifact tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stages: Vec<Stage>,
 }
 
 /// One slice of a timeline.
@@ -313,6 +373,7 @@ impl From<Timeline> for Wire {
             start: timeline.start().unwrap_or_default(),
             width_s: 1 << timeline.width,
             slices: timeline.slices.iter().map(WireSlice::from).collect(),
+            stages: timeline.stages,
         }
     }
 }
@@ -357,11 +418,14 @@ impl TryFrom<Wire> for Timeline {
             return Err("a timeline has at most 128 slices");
         }
         let slices: Option<VecDeque<Slice>> = wire.slices.into_iter().map(WireSlice::read).collect();
-        Ok(Self {
+        let mut timeline = Self {
             width,
             first: wire.start.as_second() >> width,
             slices: slices.ok_or("a timeline's bins are not what loadgate wrote")?,
-        })
+            stages: Vec::new(),
+        };
+        wire.stages.into_iter().for_each(|stage| timeline.stage(stage));
+        Ok(timeline)
     }
 }
 
@@ -428,6 +492,19 @@ mod tests {
             assert!(bin_of(nanos) <= bin_of(nanos + nanos / 50));
         }
         assert_eq!((bin_of(0), bin_of(u64::MAX)), (0, BINS - 1));
+    }
+
+    #[test]
+    fn failures_that_are_told_apart_count_wherever_they_are_read() {
+        let (mut failed, mut requests) = (Timeline::default(), Timeline::default());
+        failed.failed(START_MS);
+        for at in [0, 100, 1_000] {
+            requests.add(START_MS + at, Some(1), Some(true));
+        }
+        failed.merge(&requests);
+        assert_eq!(failed.slices().map(|slice| slice.failures).collect::<Vec<_>>(), [Some(1), Some(0)]);
+        failed.add(START_MS, Some(1), None);
+        assert_eq!(failed.slices().next().unwrap().failures, None);
     }
 
     #[test]

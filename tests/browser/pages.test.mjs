@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { HtmlValidate } from "html-validate";
 import { chromium } from "playwright-core";
+import { both, number, same, size } from "./figures.mjs";
 import { make } from "./make.mjs";
 
 const folder = join(import.meta.dirname, "../../target/browser");
@@ -121,7 +122,137 @@ test("every figure of the report stands in report.json", async () => {
     for (const row of shown) assert.ok(wanted.includes(row), `not in report.json: ${row}`);
     // Of many endpoints some rows within their limits are left out, and the page says so.
     if (!(await page.locator("main").innerText()).includes("left out here")) assert.equal(shown.size, new Set(wanted).size);
+    for (const row of told) {
+      const what = `${name}: ${row.endpoint} ${row.metric}`;
+      if (row.text.both) both(row.text.both, row, what);
+      if (row.text.change && row.change !== null) size(row.text.change, row.change_relative, row.change, what);
+    }
     await close();
+  }
+});
+
+/** The cells of each table that the selector finds, row by row. */
+const cells = (page, selector) =>
+  page.evaluate(
+    (selector) =>
+      [...document.querySelectorAll(selector)].map((table) => [...table.querySelectorAll("tbody tr")].map((row) => [...row.cells].map((cell) => cell.textContent.trim()))),
+    selector,
+  );
+
+const PERCENTILES = { p50: "latency_p50", p75: "latency_p75", p90: "latency_p90", p95: "latency_p95", p98: "latency_p98", p99: "latency_p99", "p99.9": "latency_p999" };
+const label = ({ method, name }) => (method ? `${method} ${name}` : name);
+
+test("every figure below the rows equals report.json", async () => {
+  for (const name of ["shop", "many"]) {
+    const { page, close } = await open(reportOf(name));
+    const [suite] = made.report(name).suites;
+    const words = (phrase) => phrase.map(({ text }) => text).join("");
+    assert.equal(await page.locator(".verdict .lead").innerText(), words(suite.text.lead));
+    const verdict = await page.locator(".verdict").innerText();
+    for (const text of [suite.text.counts, words(suite.text.compared), words(suite.text.next)]) assert.ok(verdict.includes(text), text);
+
+    const endpoints = new Map(suite.run.endpoints.map((endpoint) => [label(endpoint), endpoint]));
+    const cards = await page.evaluate(() =>
+      [...document.querySelectorAll("details.endpoint")].map((card) => ({
+        name: card.querySelector("summary code").textContent,
+        said: card.querySelector("summary .soft").textContent,
+        percentiles: [...card.querySelectorAll("figure:first-of-type tbody tr")].map((row) => [...row.cells].map((cell) => cell.textContent.trim())),
+        shares: [...card.querySelectorAll("figure:last-of-type tbody tr")].map((row) => row.cells[row.cells.length - 1].textContent.trim()),
+      })),
+    );
+    assert.equal(cards.length, endpoints.size);
+    for (const card of cards) {
+      const { requests, failures, metrics } = endpoints.get(card.name);
+      const [, ...shown] = /^(.*) requests · p50 (.*) · p95 (.*) · p99 (.*) · errors (.*)$/.exec(card.said);
+      assert.equal(number(shown[0]), requests, card.name);
+      ["p50", "p95", "p99"].forEach((key, at) => same(shown[at + 1], metrics[PERCENTILES[key]]?.value, `${card.name} ${key}`));
+      same(shown[4], failures / requests, card.name);
+      assert.ok(card.percentiles.length > 1);
+      for (const [key, before, now] of card.percentiles) {
+        const known = metrics[PERCENTILES[key]]?.value;
+        if (known !== undefined) same(now, known, `${card.name} ${key}`);
+        const baseline = suite.before[card.name].percentiles[PERCENTILES[key]];
+        if (baseline !== undefined) same(before, baseline, `${card.name} ${key} before`);
+      }
+      // Of the distribution each bar is rounded; together they are all but the rarest requests.
+      const sum = card.shares.reduce((sum, share) => sum + number(share.replace("\u202f%", "")), 0);
+      assert.ok(sum > 98.5 && sum < 100.5, `${card.name}: ${sum} %`);
+    }
+
+    const [course] = await cells(page, "h3 ~ figure[data-stops] table");
+    const { slices } = suite.run.timeline;
+    assert.equal(course.length, slices.length);
+    course.forEach(([from, requests, p50, p95, errors, users], at) => {
+      const slice = slices[at];
+      assert.equal(number(requests), slice.requests, from);
+      same(p50, slice.latency_p50, from);
+      same(p95, slice.latency_p95, from);
+      same(errors, slice.requests > 0 && typeof slice.failures === "number" ? slice.failures / slice.requests : undefined, from);
+      same(users, slice.users, from);
+    });
+
+    const [errors] = await cells(page, '[aria-label="Errors by kind"] table');
+    for (const [times, endpoint, message] of errors) {
+      assert.ok(endpoints.get(endpoint).errors.some((error) => error.message === message && error.count === number(times)), `${endpoint} ${message}`);
+    }
+    const [rules] = await cells(page, '[aria-label="Rules"] table');
+    for (const [, , limit, critical] of rules) {
+      assert.ok(suite.rows.some(({ rule }) => rule && (rule.limit ?? "") === limit && (rule.critical ?? "") === critical), `${limit} ${critical}`);
+    }
+    await close();
+  }
+});
+
+test("every figure of the site stands in the history, and its newest line equals report.json", async () => {
+  const lines = readFileSync(join(folder, "weekly/.loadgate/history/default.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
+  const newest = lines.at(-1);
+  const [suite] = made.report("weekly").suites;
+  const near = (one, other) => Math.abs(one - other) <= Math.abs(other) * 1e-5 + 1e-12;
+  for (const endpoint of [...suite.run.endpoints, suite.run.total]) {
+    const figures = newest.endpoints[label(endpoint)];
+    assert.equal(figures.requests, endpoint.requests);
+    for (const metric of ["latency_p50", "latency_p95", "latency_p99", "throughput"]) {
+      assert.ok(near(figures[metric], endpoint.metrics[metric].value), `${label(endpoint)} ${metric}`);
+    }
+  }
+  for (const row of suite.rows.filter(({ boundary, metric }) => boundary !== null && metric)) {
+    assert.ok(near(newest.limits[row.endpoint][row.metric], row.boundary), `${row.endpoint} ${row.metric}`);
+  }
+
+  const overview = await open(`${origin}/weekly/site/index.html`);
+  const [rows] = await cells(overview.page, "main table");
+  const links = await overview.page.evaluate(() => [...document.querySelectorAll("td .name")].map((link) => link.getAttribute("href").slice(1)));
+  await overview.close();
+  assert.equal(rows.length, Object.keys(newest.endpoints).length);
+  for (const [at, [name, , latency, errors, requests, change]] of rows.entries()) {
+    const figures = newest.endpoints[name];
+    same(latency.replace(/^p95 /, ""), figures.latency_p95, name);
+    same(errors, figures.error_rate, name);
+    same(requests, figures.throughput, name);
+    const { page, close } = await open(`${origin}/weekly/site/cards/${links[at]}.html`);
+    const [table] = await cells(page, "figure table");
+    const list = await page.locator("article").innerText();
+    await close();
+    assert.equal(table.length, lines.length);
+    table.forEach(([time, commit, p50, p95, p99, failed, rate], place) => {
+      const line = lines[place];
+      const figures = line.endpoints[name] ?? {};
+      assert.equal(time, line.time.slice(0, 16).replace("T", " "));
+      assert.equal(commit, line.commit.slice(0, 7));
+      [["latency_p50", p50], ["latency_p95", p95], ["latency_p99", p99], ["error_rate", failed], ["throughput", rate]].forEach(([metric, text]) => same(text, figures[metric], `${name} ${time} ${metric}`));
+    });
+    if (change !== "none") {
+      const [percent, day, commit] = change.split(" ").filter(Boolean);
+      assert.ok(lines.some((line) => line.time.startsWith(day) && line.commit.startsWith(commit)), change);
+      assert.ok(list.includes(`${percent} on ${day}, commit ${commit}`), `${change} / ${list}`);
+      // The size of a change is that of the geometric means before and after; with one change these are all runs.
+      if ((list.match(/ on \d{4}-/g) ?? []).length === 1) {
+        const mean = (some) => some.reduce((sum, line) => sum + Math.log(line.endpoints[name].latency_p95), 0) / some.length;
+        const known = lines.filter((line) => line.endpoints[name]);
+        const ratio = Math.exp(mean(known.filter((line) => line.time.slice(0, 10) >= day)) - mean(known.filter((line) => line.time.slice(0, 10) < day))) - 1;
+        size(percent, ratio, ratio, name);
+      }
+    }
   }
 });
 
@@ -141,6 +272,56 @@ test("a chart is walked along by keys, and shown as a table", async () => {
   await page.keyboard.press("Escape");
   await page.locator(".plot svg").first().hover();
   assert.notEqual(await figure.locator(".tip").textContent(), "");
+  quiet();
+  await close();
+});
+
+test("each chart has a table of as many rows as it has stops", async () => {
+  const cards = readdirSync(join(folder, "weekly/site/cards")).map((card) => `${origin}/weekly/site/cards/${card}`);
+  for (const address of [reportOf("shop"), reportOf("many"), reportOf("hostile"), ...cards]) {
+    const { page, close } = await open(address);
+    const figures = await page.evaluate(() =>
+      [...document.querySelectorAll("figure")].map((figure) => [figure.dataset.stops.split(" ").length, figure.querySelectorAll("table tbody tr").length, figure.querySelector("svg title").textContent, figure.querySelector("svg desc").textContent]),
+    );
+    assert.ok(figures.length > 0, address);
+    for (const [stops, rows, title, text] of figures) {
+      assert.equal(stops, rows, address);
+      assert.ok(title && text, address);
+    }
+    await close();
+  }
+});
+
+test("the policy of each page lets nothing in and nothing out", async () => {
+  const card = readdirSync(join(folder, "weekly/site/cards"))[0];
+  for (const address of [reportOf("shop"), `${origin}/weekly/site/index.html`, `${origin}/weekly/site/cards/${card}`]) {
+    const { page, close } = await open(address);
+    const policy = await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute("content");
+    assert.ok(policy.includes("default-src 'none'") && !/unsafe|https?:|\*/.test(policy), policy);
+    await page.evaluate(() => {
+      const script = document.createElement("script");
+      script.textContent = "globalThis.pwned = 1";
+      document.body.append(script);
+    });
+    assert.equal(await page.evaluate("typeof pwned"), "undefined", address);
+    assert.equal(await page.evaluate(() => fetch("http://127.0.0.1:9/").then(() => "let out", (error) => error.name)), "TypeError");
+    await close();
+  }
+});
+
+test("nothing moves, and print shows what is folded", async () => {
+  const { page, quiet, close } = await open(reportOf("shop"), { reducedMotion: "reduce" });
+  const moving = await page.evaluate(() => {
+    const lasts = (style) => [style.transitionDuration, style.animationDuration].some((time) => parseFloat(time) > 0);
+    return [...document.querySelectorAll("*")].filter((one) => lasts(getComputedStyle(one))).length + document.getAnimations().length;
+  });
+  assert.equal(moving, 0);
+  await page.emulateMedia({ media: "print", colorScheme: "dark" });
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  assert.equal(await page.locator("details.endpoint:not([open])").count(), 0);
+  assert.equal(await page.getByRole("button").count(), 0);
+  // Paper is white, whatever the screen is.
+  assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgb(255, 255, 255)");
   quiet();
   await close();
 });
@@ -244,7 +425,7 @@ test("no page is wider than a phone", async () => {
 
 test("no serious finding of axe-core, in light and dark", async () => {
   const card = readdirSync(join(folder, "weekly/site/cards"))[0];
-  for (const address of [reportOf("shop"), `${origin}/weekly/site/index.html`, `${origin}/weekly/site/cards/${card}`]) {
+  for (const address of [reportOf("shop"), reportOf("hostile"), `${origin}/weekly/site/index.html`, `${origin}/weekly/site/cards/${card}`]) {
     for (const colorScheme of ["light", "dark"]) assert.deepEqual(await findings(address, colorScheme), [], address);
   }
 });
@@ -259,4 +440,8 @@ test("the pages are valid HTML", async () => {
 test("pictures for people to look at", async () => {
   await shoot(reportOf("shop"), "report");
   await shoot(`${origin}/weekly/site/index.html`, "site");
+  const narrow = await open(`${origin}/weekly/site/index.html`, { viewport: { width: 390, height: 844 } });
+  await narrow.page.waitForTimeout(300);
+  await narrow.page.screenshot({ path: join(folder, "shots", "site-narrow.png"), fullPage: true });
+  await narrow.close();
 });

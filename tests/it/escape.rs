@@ -120,7 +120,7 @@ fn pages_about_names_that_try() {
     ] {
         let found = parsed(&page);
         for (kind, _) in &found {
-            let ours = ["https://github.com/acme/", "https://acme.github.io/"];
+            let ours = ["https://github.com/acme/", "https://acme.github.io/", "https://github.com/loadgate/loadgate#"];
             assert!(!kind.starts_with("Image"), "{kind}");
             assert!(!kind.starts_with("Link") || ours.iter().any(|start| kind.contains(start)), "{kind}");
             if kind.starts_with("Html") {

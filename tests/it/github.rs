@@ -142,7 +142,7 @@ impl World {
     fn plan(&self) -> Plan {
         let session = self.session();
         let target = session.target();
-        session.plan(&self.publication(&target))
+        session.plan(&self.publication(&target)).0
     }
 
     fn publication<'a>(&'a self, target: &'a loadgate::publish::Target) -> Publication<'a> {

@@ -18,6 +18,7 @@ mod damage;
 mod docs;
 mod escape;
 mod examples;
+mod figures;
 mod first_use;
 mod formats;
 mod gate;

@@ -195,6 +195,12 @@ fn a_history_is_added_to_listed_pruned_and_exported() {
     assert!(listed.stdout.starts_with("default: 5 runs\n"), "{}", listed.stdout);
     assert!(listed.stdout.contains("2026-11-05 03:00  abc"), "{}", listed.stdout);
     assert!(listed.stdout.contains("19 runs are missing between 2026-11-05 and 2026-11-24"), "{}", listed.stdout);
+    // The page that is made again tells it, and so does the next check; without a history there is nothing to tell.
+    let rendered = workspace.run("report loadgate-report/report.json");
+    assert!(rendered.stdout.contains("last 6 runs: "), "{}", rendered.stdout);
+    workspace.run(&format!("check --baseline {SEED_BASELINE} {SEED_CURRENT} --report-dir again"));
+    assert!(workspace.read("again/summary.md").contains("last 6 runs: "));
+    assert!(!workspace.read("loadgate-report/summary.md").contains("From run to run"));
     let exported = workspace.run("history export").stdout;
     assert!(exported.contains(",api_gateway,error_rate,"), "{exported}");
     assert!(exported.lines().any(|line| line.contains(",error_rate,") && line.ends_with(",fail")), "{exported}");

@@ -105,9 +105,13 @@ fn seed_case() -> Case {
     Case::new(seed_runs("load_results_api_20251017_143004.csv"), baseline)
 }
 
+fn seed_report() -> Report {
+    report(&[seed_case()], &Frame { exit_code: 1, ..frame() })
+}
+
 #[test]
 fn seed() {
-    let report = report(&[seed_case()], &Frame { exit_code: 1, ..frame() });
+    let report = seed_report();
     assert_eq!(report.verdict, Outcome::Fail);
     assert_eq!((report.counts.judged, report.counts.passed, report.counts.failed), (4, 2, 2));
     assert_eq!((report.counts.missing, report.counts.not_measured), (1, 4));
@@ -208,51 +212,92 @@ fn worse(label: &str, figures: Figures) -> Figures {
 fn on_github(mut frame: Frame) -> Frame {
     frame.origin = Some(loadgate::report::Origin {
         repository: "acme/shop".to_owned(),
+        url: Some("https://github.com/acme/shop".to_owned()),
         commit: Some("9be01d7000000000000000000000000000000000".to_owned()),
         git_ref: Some("refs/pull/7/merge".to_owned()),
         run_url: Some("https://github.com/acme/shop/actions/runs/71234567".to_owned()),
-        links: [("trend".to_owned(), "https://acme.github.io/shop/".to_owned())].into(),
+        links: [
+            ("commit", "https://github.com/acme/shop/commit/9be01d7000000000000000000000000000000000"),
+            ("docs", "https://github.com/loadgate/loadgate#readme"),
+            ("trend", "https://acme.github.io/shop/"),
+        ]
+        .map(|(name, address)| (name.to_owned(), address.to_owned()))
+        .into(),
     });
     frame
 }
 
+fn failing() -> Report {
+    report(&[Case::new(vec![usual(worse)], weekly(5))], &on_github(Frame { exit_code: 1, ..frame() }))
+}
+
+fn passing() -> Report {
+    let change = |label: &str, figures| if label == "GET /items" { slower(figures, 0.75) } else { figures };
+    report(&[Case::new(vec![usual(change)], weekly(5))], &on_github(frame()))
+}
+
+fn unsure() -> Report {
+    let change = |label: &str, figures| if label == "GET /search" { slower(figures, 1.17) } else { figures };
+    report(&[Case::new(vec![usual(change)], weekly(5))], &on_github(frame()))
+}
+
+/// The first run after the first baseline: one run to compare with.
+fn first() -> Report {
+    report(&[Case::new(vec![usual(worse)], weekly(1))], &on_github(frame()))
+}
+
+/// A report of each kind, by the name of its state.
+pub(crate) fn states() -> Vec<(&'static str, Report)> {
+    vec![
+        ("seed", seed_report()),
+        ("fail", failing()),
+        ("pass", passing()),
+        ("cant-tell", unsure()),
+        ("no-baseline", without_baseline()),
+        ("first-run", first()),
+        ("load-mismatch", mismatched()),
+        ("come-and-gone", changed()),
+        ("two-suites", of_two_suites()),
+    ]
+}
+
 #[test]
 fn fail() {
-    let report = report(&[Case::new(vec![usual(worse)], weekly(5))], &on_github(Frame { exit_code: 1, ..frame() }));
+    let report = failing();
     assert_eq!(report.verdict, Outcome::Fail);
     golden("fail", &report);
 }
 
 #[test]
 fn pass() {
-    let change = |label: &str, figures| if label == "GET /items" { slower(figures, 0.75) } else { figures };
-    let report = report(&[Case::new(vec![usual(change)], weekly(5))], &on_github(frame()));
+    let report = passing();
     assert_eq!(report.verdict, Outcome::Pass);
     golden("pass", &report);
 }
 
 #[test]
 fn cannot_tell() {
-    let change = |label: &str, figures| if label == "GET /search" { slower(figures, 1.17) } else { figures };
-    let report = report(&[Case::new(vec![usual(change)], weekly(5))], &on_github(frame()));
+    let report = unsure();
     assert_eq!(report.verdict, Outcome::Inconclusive);
     golden("cant-tell", &report);
 }
 
+fn without_baseline() -> Report {
+    let mut case = Case::new(vec![usual(|_, figures| figures)], Baseline::new("default"));
+    case.reason = Some("there is no .loadgate/baselines/default.json".to_owned());
+    report(&[case], &on_github(frame()))
+}
+
 #[test]
 fn no_baseline() {
-    let mut case = Case::new(vec![usual(|_, figures| figures)], Baseline::new("default"));
-    case.reason = Some(".loadgate/baselines/default.json does not exist".to_owned());
-    let report = report(&[case], &on_github(frame()));
+    let report = without_baseline();
     assert_eq!(report.verdict, Outcome::NoBaseline);
     golden("no-baseline", &report);
 }
 
-/// The first run after the first baseline: one run to compare with.
 #[test]
 fn first_run() {
-    let report = report(&[Case::new(vec![usual(worse)], weekly(1))], &on_github(frame()));
-    golden("first-run", &report);
+    golden("first-run", &first());
 }
 
 #[test]
@@ -264,11 +309,15 @@ fn environment_shift() {
     golden("environment-shift", &report);
 }
 
-#[test]
-fn load_mismatch() {
+fn mismatched() -> Report {
     let mut now = usual(worse);
     now.load.users = Some(200.0);
-    let report = report(&[Case::new(vec![now], weekly(5))], &on_github(frame()));
+    report(&[Case::new(vec![now], weekly(5))], &on_github(frame()))
+}
+
+#[test]
+fn load_mismatch() {
+    let report = mismatched();
     assert!(report.suites[0].notices.iter().any(|notice| notice.code == "load_mismatch"));
     golden("load-mismatch", &report);
 }
@@ -293,8 +342,7 @@ fn accepted() {
 }
 
 /// Endpoints that came and went, and a budget that is broken.
-#[test]
-fn come_and_gone() {
+fn changed() -> Report {
     let mut now = usual(|_, figures| figures);
     now.endpoints.retain(|endpoint| endpoint.name != "/search");
     now.endpoints.push(endpoint("PUT /profile", (900, 0, 30.0, 61.0, 80.0)));
@@ -305,7 +353,12 @@ fn come_and_gone() {
         place: Some(Place { file: ".github/loadgate.yml".to_owned(), line: 12, column: 5 }),
         ..Rule::about(Metric::LatencyP95)
     });
-    golden("come-and-gone", &report(&[case], &on_github(Frame { exit_code: 1, ..frame() })));
+    report(&[case], &on_github(Frame { exit_code: 1, ..frame() }))
+}
+
+#[test]
+fn come_and_gone() {
+    golden("come-and-gone", &changed());
 }
 
 fn many(number: usize, by: f64) -> Run {
@@ -423,13 +476,17 @@ fn fork() {
     golden("fork", &report(&[Case::new(vec![usual(worse)], weekly(5))], &on_github(frame)));
 }
 
+fn of_two_suites() -> Report {
+    let mut api = Case::new(vec![usual(worse)], weekly(5));
+    "api".clone_into(&mut api.name);
+    let mut web = Case::new(vec![usual(|_, figures| figures)], weekly(3));
+    "web shop".clone_into(&mut web.name);
+    report(&[api, web], &on_github(Frame { exit_code: 1, ..frame() }))
+}
+
 #[test]
 fn two_suites() {
-    let mut api = Case::new(vec![usual(worse)], weekly(5));
-    api.name = "api".to_owned();
-    let mut web = Case::new(vec![usual(|_, figures| figures)], weekly(3));
-    web.name = "web shop".to_owned();
-    golden("two-suites", &report(&[api, web], &on_github(Frame { exit_code: 1, ..frame() })));
+    golden("two-suites", &of_two_suites());
 }
 
 /// What is written is read back, and says the same.

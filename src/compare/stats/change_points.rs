@@ -78,15 +78,29 @@ pub fn strongest_split(series: &[f64]) -> Option<Split> {
 
 /// Share of the series and its shuffles whose strongest split is at least as strong as `q`.
 pub fn permutation_p(series: &[f64], q: f64) -> f64 {
+    share(stronger(series, q).count())
+}
+
+/// Whether [`permutation_p`] is at most [`LEVEL`]: most series have no change, and a few shuffles are enough to see that.
+fn is_significant(series: &[f64], q: f64) -> bool {
+    let enough = (0..PERMUTATIONS as usize).find(|number| share(*number) > LEVEL).unwrap_or_default();
+    stronger(series, q).take(enough).count() < enough
+}
+
+fn share(stronger: usize) -> f64 {
+    (1 + stronger) as f64 / f64::from(PERMUTATIONS + 1)
+}
+
+/// An item for each shuffle whose strongest split is at least as strong as `q`.
+fn stronger(series: &[f64], q: f64) -> impl Iterator<Item = ()> {
     let mut shuffled = series.to_vec();
     let mut random = SplitMix64(SEED);
-    let stronger = (0..PERMUTATIONS).filter(|_| {
+    (0..PERMUTATIONS).filter_map(move |_| {
         for i in (1..shuffled.len()).rev() {
             shuffled.swap(i, (random.next() % (i as u64 + 1)) as usize);
         }
-        strongest_split(&shuffled).is_some_and(|split| split.q >= q * (1.0 - 1e-12))
-    });
-    (1 + stronger.count()) as f64 / f64::from(PERMUTATIONS + 1)
+        strongest_split(&shuffled).filter(|split| split.q >= q * (1.0 - 1e-12)).map(|_| ())
+    })
 }
 
 /// Steele, Lea, Flood 2014. Good enough to shuffle with, and the same everywhere.
@@ -107,7 +121,7 @@ impl SplitMix64 {
 
 fn divide(series: &[f64], offset: usize, cuts: &mut Vec<usize>) {
     let Some(split) = strongest_split(series) else { return };
-    if permutation_p(series, split.q) > LEVEL {
+    if !is_significant(series, split.q) {
         return;
     }
     cuts.push(offset + split.at);

@@ -4,7 +4,7 @@ use crate::run::display::{Scale, count, duration, value};
 use crate::run::metric::Unit;
 use crate::run::timeline::{Slice, Timeline};
 
-use super::{Axis, Chart, Plot, Svg, Table, range, stops};
+use super::{Axis, Chart, Path, Plot, Svg, Table, label_lines, range, stops};
 
 const WIDTH: f64 = 720.0;
 const LEFT: f64 = 62.0;
@@ -12,6 +12,8 @@ const RIGHT: f64 = 26.0;
 const TITLE: f64 = 20.0;
 const GAP: f64 = 12.0;
 const BOTTOM: f64 = 28.0;
+/// Room that a letter of a label takes.
+const LETTER: f64 = 6.5;
 /// Heights of the strips: latency, then each of the others.
 const TALL: f64 = 130.0;
 const LOW: f64 = 52.0;
@@ -61,14 +63,18 @@ pub fn course(timeline: &Timeline) -> Option<Chart> {
     .collect();
     let heights = strips.iter().map(|strip| TITLE + height(strip) + GAP).sum::<f64>();
     let seconds = width * slices.len() as f64;
-    let title = "The run over time".to_owned();
-    let summary = format!("{} in slices of {}.", duration(seconds), duration(width));
+    let title = format!("{} in slices of {}", duration(seconds), duration(width));
+    let summary = format!("{title}.");
     let mut svg = Svg::new(WIDTH, heights + BOTTOM, &title, &summary);
     let x = Axis::linear(0.0, seconds, LEFT, WIDTH - RIGHT);
     let mut top = 0.0;
     let mut last = None;
+    let shaded = shaded(timeline, &users, seconds);
     for strip in &strips {
-        let plot = strip.draw(&mut svg, x, top, width, &users);
+        let plot = strip.draw(&mut svg, x, top, width, &shaded);
+        if top == 0.0 {
+            name_stages(&mut svg, &plot, timeline, seconds);
+        }
         top += TITLE + height(strip) + GAP;
         last = Some(plot);
     }
@@ -93,7 +99,7 @@ fn height(strip: &Strip<'_>) -> f64 {
 }
 
 impl Strip<'_> {
-    fn draw(&self, svg: &mut Svg, x: Axis, top: f64, width: f64, users: &[Option<f64>]) -> Plot {
+    fn draw(&self, svg: &mut Svg, x: Axis, top: f64, width: f64, shaded: &[(f64, f64)]) -> Plot {
         let (low, high) = range(self.lines.iter().flat_map(|(_, values)| values.iter().flatten().copied()))
             .map_or((0.0, 1.0), |(low, high)| (low, if high > 0.0 { high * 1.05 } else { 0.01 }));
         // Latency that differs by much is drawn by its ratio; everything else starts at zero.
@@ -101,24 +107,63 @@ impl Strip<'_> {
         let wide = self.unit == Unit::Milliseconds && low > 0.0 && high / low > 8.0;
         let y = if wide { Axis::log(low * 0.9, high, from, to) } else { Axis::linear(0.0, high, from, to) };
         let plot = Plot { x, y };
-        for (from, to) in ramps(users) {
-            plot.shade(svg, "ramp", from as f64 * width, to as f64 * width);
+        for (from, to) in shaded {
+            plot.shade(svg, "ramp", *from, *to);
         }
         let scale = Scale::of(self.unit, high);
         plot.grid(svg, &y.ticks(if self.unit == Unit::Milliseconds { 5 } else { 2 }), |tick| scale.text(tick));
         svg.text("cap", (LEFT, top + 14.0), self.title);
+        let mut names = Vec::new();
         for (class, values) in &self.lines {
             let points = values.iter().enumerate();
             plot.line(svg, class, points.map(|(at, value)| value.map(|value| ((at as f64 + 0.5) * width, value))));
             if *class == "s p50" || *class == "s p95" {
                 let end = values.iter().enumerate().rev().find_map(|(at, value)| value.map(|value| (at, value)));
-                if let Some((at, value)) = end {
-                    let (x, y) = plot.at(((at as f64 + 0.5) * width, value));
-                    svg.text("lab start", (x + 3.0, y + 4.0), class.trim_start_matches("s "));
-                }
+                let end = end.map(|(at, value)| plot.at(((at as f64 + 0.5) * width, value)));
+                names.extend(end.zip(Some(class.trim_start_matches("s "))));
             }
         }
+        label_lines(svg, names);
         plot
+    }
+}
+
+/// What is shaded, in seconds: what the plan leaves out, or else where the number of users changes.
+fn shaded(timeline: &Timeline, users: &[Option<f64>], seconds: f64) -> Vec<(f64, f64)> {
+    let inside = |second: f64| second.clamp(0.0, seconds);
+    let planned: Vec<(f64, f64)> =
+        timeline.stages().map(|(_, [begin, from, _])| (inside(begin), inside(from))).filter(|(a, b)| a < b).collect();
+    if timeline.stages().next().is_some() {
+        return planned;
+    }
+    let width = timeline.width_s();
+    ramps(users).into_iter().map(|(from, to)| (from as f64 * width, to as f64 * width)).collect()
+}
+
+/// What is shaded, in words.
+pub fn shading(timeline: &Timeline) -> &'static str {
+    if timeline.stages().next().is_some() {
+        "shaded: ramp and warm-up, not judged"
+    } else if timeline.slices().any(|slice| slice.users.is_some()) {
+        "shaded: the number of users changes"
+    } else {
+        ""
+    }
+}
+
+/// The name of each stage over its judged part, and where it begins.
+fn name_stages(svg: &mut Svg, plot: &Plot, timeline: &Timeline, seconds: f64) {
+    for (name, [begin, from, end]) in
+        timeline.stages().filter(|(name, [_, from, _])| !name.is_empty() && *from < seconds)
+    {
+        let (left, right) = (plot.x.at(from.max(0.0)), plot.x.at(end.min(seconds)));
+        if right - left >= name.chars().count() as f64 * LETTER {
+            svg.text("lab mid", (f64::midpoint(left, right), plot.y.to + 12.0), name);
+        }
+        let mut line = Path::default();
+        let x = plot.x.at(begin.max(0.0));
+        line.segment((x, plot.y.to), (x, plot.y.from));
+        svg.path("cut", &line);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::run::display::{Scale, percent, value};
 use crate::run::metric::Unit;
 use crate::verdict::Status;
 
-use super::{Axis, Chart, Path, Plot, Svg, Table, range, stops};
+use super::{Axis, Chart, Path, Plot, Svg, Table, label_lines, range, stops};
 
 const WIDTH: f64 = 720.0;
 const LEFT: f64 = 62.0;
@@ -54,6 +54,10 @@ pub struct Change {
 
 /// Most empty places that missing runs take.
 const HOLE: usize = 4;
+/// With more runs than that, dots would be a fat line.
+const DOTS: usize = 100;
+/// Room that a letter of a label takes.
+const LETTER: f64 = 6.5;
 
 /// The endpoint over the points, oldest first; `None` if none of them has a figure.
 pub fn trend(label: &str, points: &[Point], changes: &[Change]) -> Option<Chart> {
@@ -147,15 +151,15 @@ fn draw_latency(svg: &mut Svg, plot: &Plot, places: &[f64], points: &[Point], ch
         replaced.segment((x, plot.y.from - 7.0), (x, plot.y.from));
     }
     svg.path("flag", &replaced);
+    let mut names = Vec::new();
     for (at, name) in ["p50", "p95", "p99"].into_iter().enumerate() {
         let of = move |point: &Point| point.latency.get(at).copied().flatten();
         let (line, dots) = (format!("s {name}"), format!("d {name}"));
         series(svg, plot, (&line, &dots), places, points, of);
-        if let Some((ms, place)) = points.iter().zip(places).rev().find_map(|(point, place)| of(point).zip(Some(place)))
-        {
-            svg.text("lab start", (plot.x.at(*place) + 6.0, plot.y.at(ms) + 4.0), name);
-        }
+        let last = points.iter().zip(places).rev().find_map(|(point, place)| of(point).zip(Some(*place)));
+        names.extend(last.map(|(ms, place)| (plot.at((place, ms)), name)));
     }
+    label_lines(svg, names);
     // What was said stands on p95, or on the slowest that is known.
     for (point, place) in points.iter().zip(places) {
         let mark = match point.state {
@@ -206,15 +210,25 @@ fn levels(svg: &mut Svg, plot: &Plot, places: &[f64], points: &[Point], changes:
         step.segment((left, plot.y.at(mean.exp())), (right, plot.y.at(mean.exp())));
         svg.path("level", &step);
     }
+    let mut free = 0.0;
     for change in changes {
         let Some(place) = places.get(change.at) else { continue };
         let x = plot.x.at(*place);
         let mut line = Path::default();
         line.segment((x, plot.y.to - 4.0), (x, plot.y.from));
         svg.path("cut", &line);
-        let side = if x > WIDTH - 90.0 { "lab end" } else { "lab mid" };
         let commit = points.get(change.at).map_or("", |point| point.commit.as_str());
-        svg.text(side, (x, plot.y.to - 8.0), format!("{} {commit}", percent(change.change)).trim_end());
+        let size = percent(change.change);
+        // Where changes stand close together the sizes matter more, and the list below has all of them.
+        for text in [format!("{size} {commit}").trim_end(), &size] {
+            let half = text.chars().count() as f64 * LETTER / 2.0;
+            let middle = x.min(WIDTH - half);
+            if middle - half >= free {
+                svg.text("lab mid", (middle, plot.y.to - 8.0), text);
+                free = middle + half + LETTER;
+                break;
+            }
+        }
     }
 }
 
@@ -233,7 +247,7 @@ fn series(
     });
     plot.line(svg, line, steps);
     let mut path = Path::default();
-    for (point, place) in points.iter().zip(places) {
+    for (point, place) in points.iter().zip(places).filter(|_| points.len() <= DOTS) {
         if let Some(value) = of(point) {
             let (x, y) = plot.at((*place, value));
             path.dot(x, y);

@@ -251,3 +251,29 @@ fn a_file_above_a_megabyte_is_read_as_a_blob() {
     world.publish();
     assert_eq!(world.fake.state().file("loadgate-data", "history/api.jsonl").unwrap(), format!("{long}100\n"));
 }
+
+/// What fails is told with every run that the history knows, not only with those of the baseline.
+#[test]
+fn trends_come_from_the_history() {
+    let mut world = remembering(100, "api");
+    world.report = bad(&["POST /checkout"]);
+    let line = |run: u32, branch: &str, p95: f64| {
+        let time = format!("2026-11-{:02}T02:00:00Z", run % 30 + 1);
+        json!({"schema": "loadgate.history/1", "time": time, "ref": branch, "workflow_run_id": run, "verdict": "pass",
+            "endpoints": {"POST /checkout": {"latency_p95": p95}}})
+    };
+    let runs: Vec<String> = (90..=99).map(|run| line(run, "main", 400.0 + f64::from(run)).to_string()).collect();
+    let again = line(100, "main", 1.0).to_string();
+    world
+        .fake
+        .state()
+        .commit_files("loadgate-data", &[("history/api.jsonl", &format!("{}\n{again}\n", runs.join("\n")))]);
+    let told = world.publish().report.unwrap();
+    let [trend] = told.suites[0].trends.as_slice() else { panic!("{:?}", told.suites[0].trends) };
+    let values: Vec<f64> = trend.points.iter().map(|point| point.value).collect();
+    let before = (90..=99).map(|run| 400.0 + f64::from(run));
+    assert_eq!(values, before.chain(told.suites[0].rows[0].current).collect::<Vec<_>>());
+    // The earlier attempt of the same workflow run is not its own past, and other reports are left as they are.
+    assert_eq!(trend.text.runs, "last 11 runs");
+    assert_eq!(remembering(100, "api").publish().report, None);
+}
