@@ -20,6 +20,9 @@ use crate::verdict::{DEPTH, Finding, Outcome, Status};
 const UNKNOWN: &str = "–";
 /// So many rows get a ready-made entry for `accepted`: those that a page shows at once.
 const ACCEPTABLE: usize = 10;
+/// So many of them whatever their names, the others as long as all together stay below so many bytes.
+const ACCEPTABLE_ANYWAY: usize = 3;
+const ACCEPT_BYTES: usize = 4_000;
 /// How long such an entry holds, in days: long enough to fix it, short enough to be remembered.
 const ACCEPT_DAYS: i64 = 90;
 /// Notices that make the comparison itself doubtful.
@@ -593,7 +596,13 @@ fn accept(findings: &[&Finding<'_>], now: Timestamp) -> String {
         };
         Some(format!("- {{ endpoint: {endpoint}, metric: {metric}, up_to: {ceiling}, reason: \"…\", until: {until} }}"))
     };
-    failing.take(ACCEPTABLE).filter_map(|finding| entry(&finding)).collect::<Vec<_>>().join("\n")
+    let mut bytes = 0;
+    let entries = failing.take(ACCEPTABLE).filter_map(|finding| entry(&finding)).enumerate();
+    let fitting = entries.filter(|(place, entry)| {
+        bytes += entry.len();
+        *place < ACCEPTABLE_ANYWAY || bytes <= ACCEPT_BYTES
+    });
+    fitting.map(|(_, entry)| entry).collect::<Vec<_>>().join("\n")
 }
 
 /// The next full step: a ceiling at the very value would fail on the next run.
