@@ -4,7 +4,7 @@
 //! `50%%`; requests per second counts errors too; the CSV leaves out requests that got no answer.
 
 use super::console::{self, Block, Reports, count, duration, level, number, report};
-use super::plain::{Span, Split, decimal};
+use super::plain::{Span, Split};
 use super::rows::{PlainRow, Rows, nanos};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
@@ -216,13 +216,13 @@ impl PlainRow for PlainRequests {
 
     #[inline]
     fn take(&mut self, cells: &Split<'_>, _: &mut Tally) -> Option<()> {
-        let nanos = decimal(cells.get(self.columns.time)?, 9)?;
+        let nanos = cells.decimal(self.columns.time, 9)?;
         let good = match self.columns.status {
             Some(at) => Some(cells.whole(at)? < 400),
             None => None,
         };
         let start = match self.columns.start {
-            Some(at) => Some(decimal(cells.get(at)?, 9)?),
+            Some(at) => Some(cells.decimal(at, 9)?),
             None => None,
         };
         self.samples.add(Some(nanos), good);

@@ -224,34 +224,42 @@ fn skip_blank(reader: &mut dyn BufRead) -> io::Result<u64> {
 /// UTF-8 whatever comes: what is none becomes U+FFFD, for response data may hold any byte.
 struct Lossy<R> {
     inner: R,
-    /// Read and not yet judged: the beginning of a character.
-    rest: Vec<u8>,
+    /// Between two calls only what is read and not yet judged: the beginning of a character.
+    bytes: Vec<u8>,
     text: Vec<u8>,
     given: usize,
 }
 
+/// Bytes judged at once.
+const JUDGED: usize = 1 << 16;
+
 impl<R: Read> Lossy<R> {
     fn new(inner: R) -> Self {
-        Self { inner, rest: Vec::new(), text: Vec::new(), given: 0 }
+        Self { inner, bytes: Vec::new(), text: Vec::new(), given: 0 }
     }
 
     fn refill(&mut self) -> io::Result<()> {
-        let mut bytes = vec![0; 1 << 16];
-        let read = self.inner.read(&mut bytes)?;
-        bytes.truncate(read);
-        bytes.splice(0..0, self.rest.drain(..));
+        let kept = self.bytes.len();
+        self.bytes.resize(JUDGED, 0);
+        let read = self.inner.read(self.bytes.get_mut(kept..).unwrap_or_default());
+        self.bytes.truncate(kept + read.as_ref().map_or(0, |read| *read));
+        let ended = read? == 0;
         self.text.clear();
         self.given = 0;
-        let mut seen = 0;
-        for chunk in bytes.utf8_chunks() {
-            self.text.extend_from_slice(chunk.valid().as_bytes());
-            seen += chunk.valid().len() + chunk.invalid().len();
-            if seen == bytes.len() && read > 0 && chunk.invalid().len() < 4 {
-                self.rest.extend_from_slice(chunk.invalid());
-            } else if !chunk.invalid().is_empty() {
-                self.text.extend_from_slice("\u{fffd}".as_bytes());
-            }
-        }
+        let mut rest = self.bytes.as_slice();
+        // Several times as fast as `utf8_chunks` where nearly everything is text.
+        let unjudged = loop {
+            let Err(error) = str::from_utf8(rest) else {
+                self.text.extend_from_slice(rest);
+                break 0;
+            };
+            let (valid, bad) = rest.split_at_checked(error.valid_up_to()).unwrap_or_default();
+            self.text.extend_from_slice(valid);
+            let Some(length) = error.error_len().or(ended.then_some(bad.len())) else { break bad.len() };
+            self.text.extend_from_slice("\u{fffd}".as_bytes());
+            rest = bad.get(length..).unwrap_or_default();
+        };
+        self.bytes.drain(..self.bytes.len() - unjudged);
         Ok(())
     }
 }
@@ -259,19 +267,40 @@ impl<R: Read> Lossy<R> {
 impl<R: Read> Read for Lossy<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.given == self.text.len() {
-            let before = self.rest.len();
+            let before = self.bytes.len();
             self.refill()?;
             // Nothing came, and nothing waits to be judged.
-            if self.text.is_empty() && self.rest.len() == before {
+            if self.text.is_empty() && self.bytes.len() == before {
                 return Ok(0);
             }
         }
         let rest = self.text.get(self.given..).unwrap_or_default();
         let given = rest.len().min(buffer.len());
-        for (to, from) in buffer.iter_mut().zip(rest.iter().take(given)) {
-            *to = *from;
+        if let Some((to, from)) = buffer.get_mut(..given).zip(rest.get(..given)) {
+            to.copy_from_slice(from);
         }
         self.given += given;
         Ok(given)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_no_text_becomes_what_the_library_makes_of_it(
+            bytes in prop::collection::vec(prop::sample::select(&b"ab\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xff"[..]), 0..40),
+            step in 1_usize..5,
+        ) {
+            let few_at_once = bytes
+                .chunks(step)
+                .fold(Box::new(io::empty()) as Box<dyn Read>, |before, chunk| Box::new(before.chain(chunk)));
+            let mut text = Vec::new();
+            Lossy::new(few_at_once).read_to_end(&mut text).unwrap();
+            prop_assert_eq!(text, String::from_utf8_lossy(&bytes).into_owned().into_bytes());
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::k6::{PlainPoints, Points, SUFFIXES, TOOL, Tags, is_skipped};
-use super::plain::{Split, decimal, whole};
+use super::plain::{Split, whole};
 use super::rows::{PlainRow, Rows};
 use super::vegeta::millis;
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
@@ -77,7 +77,7 @@ impl PlainRow for PlainRows {
     #[inline]
     fn take(&mut self, cells: &Split<'_>, tally: &mut Tally) -> Option<()> {
         let metric = cells.get(self.metric)?;
-        let value = decimal(cells.get(self.value)?, 6)?;
+        let value = cells.decimal(self.value, 6)?;
         match (metric, value) {
             _ if is_skipped(metric) => {}
             (b"http_req_duration", _) => {

@@ -44,6 +44,7 @@ impl Cells {
             let row = if special == 0 { u64::MAX } else { (special & special.wrapping_neg()) - 1 };
             let mut rest = delimiters & row;
             let found = rest.count_ones() as usize;
+            let mut noted = count;
             // Several at once, whether they are there or not: how many there are differs from row to row, and a processor
             // that guesses it wrongly loses more time than this takes.
             for places in self.starts.get_mut(count + 1..)?.as_chunks_mut::<AT_ONCE>().0 {
@@ -51,12 +52,14 @@ impl Cells {
                     *place = (at as u32) + (rest | 1 << 63).trailing_zeros() + 1;
                     rest &= rest.wrapping_sub(1);
                 }
-                if rest == 0 {
+                noted += AT_ONCE;
+                // Cells behind the last one that is looked at are none of our business.
+                if rest == 0 || noted > last {
                     break;
                 }
             }
             count += found;
-            if rest != 0 {
+            if rest != 0 && noted <= last {
                 return None;
             }
             if count > last {
@@ -99,15 +102,45 @@ impl<'a> Split<'a> {
     #[inline]
     pub(super) fn whole(&self, cell: usize) -> Option<u64> {
         let text = self.get(cell)?;
-        let end = (*self.starts.get(cell + 1)? as usize).checked_sub(1)?;
-        // Mostly two to four digits: read with what is in front of them, which is then made zeros.
-        match (text.len(), end.checked_sub(8).and_then(|start| self.block.get(start..end)?.first_chunk())) {
-            (length @ 1..=8, Some(eight)) => {
-                let front = (u64::MAX >> (8 * length - 1)) >> 1;
-                eight_digits(u64::from_le_bytes(*eight) & !front | ZEROS & front)
-            }
-            _ => whole(text),
+        match self.short(cell, text.len()) {
+            Some(text) => eight_digits(text),
+            None => whole(text),
         }
+    }
+
+    /// A cell as a decimal, see [`decimal`].
+    #[inline]
+    pub(super) fn decimal(&self, cell: usize, places: usize) -> Option<u64> {
+        let cell_text = self.get(cell)?;
+        let Some(text) = self.short(cell, cell_text.len()) else { return decimal(cell_text, places) };
+        // Exact in each byte: which of them is a point.
+        let other = text ^ POINTS;
+        let points = !(((other & LOW) + LOW) | other | LOW);
+        if points == 0 {
+            return in_units(eight_digits(text)?, places);
+        }
+        let point = points.trailing_zeros() as usize / 8;
+        // A digit before it and one behind it.
+        if point == 7 || point + cell_text.len() <= 8 {
+            return None;
+        }
+        // What is before it moves into its place.
+        let before = (1 << (8 * point)) - 1;
+        let digits = (text & before) << 8 | u64::from(b'0') | text & !(before << 8 | 0xff);
+        in_units(eight_digits(digits)?, places.checked_sub(7 - point)?)
+    }
+
+    /// A cell of 1 to 8 bytes with zeros in front, the first byte in the lowest place: read with what is in front of it in the
+    /// block, which is then made zeros.
+    #[inline]
+    fn short(&self, cell: usize, length: usize) -> Option<u64> {
+        if !(1..=8).contains(&length) {
+            return None;
+        }
+        let end = (*self.starts.get(cell + 1)? as usize).checked_sub(1)?;
+        let eight = self.block.get(end.checked_sub(8)?..end)?.first_chunk()?;
+        let front = (u64::MAX >> (8 * length - 1)) >> 1;
+        Some(u64::from_le_bytes(*eight) & !front | ZEROS & front)
     }
 
     /// Neighbouring cells with the delimiters between them.
@@ -208,6 +241,10 @@ pub(super) fn whole(cell: &[u8]) -> Option<u64> {
 
 /// `00000000`.
 const ZEROS: u64 = 0x3030_3030_3030_3030;
+/// `........`.
+const POINTS: u64 = 0x2e2e_2e2e_2e2e_2e2e;
+/// All but the highest bit of each byte.
+const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 /// Of ten.
 const POWERS: [u64; 16] = [
     1,
@@ -260,7 +297,13 @@ pub(super) fn decimal(cell: &[u8], places: usize) -> Option<u64> {
     if cell.is_empty() || (fraction == 0 && point.is_some()) {
         return None;
     }
-    number.checked_mul(*POWERS.get(places.checked_sub(fraction)?)?).filter(|number| *number < LIMIT)
+    in_units(number, places.checked_sub(fraction)?)
+}
+
+/// The number times 10^`places`.
+#[inline]
+fn in_units(number: u64, places: usize) -> Option<u64> {
+    number.checked_mul(*POWERS.get(places)?).filter(|number| *number < LIMIT)
 }
 
 /// Below this the nearest `f64` of a decimal and its multiple are less than half a unit off.
@@ -314,6 +357,20 @@ mod tests {
             prop_assert_eq!(places.split(block.as_bytes(), 0, b',', cells.len() - 1), Some(block.len() - 64));
             for (at, cell) in cells.iter().enumerate() {
                 prop_assert_eq!(places.of(block.as_bytes()).whole(at), whole(cell.as_bytes()), "{}", cell);
+            }
+        }
+
+        #[test]
+        fn decimals_are_read_in_their_row(
+            cells in prop::collection::vec("[0-9]{0,6}[.]?[0-9]{0,6}|[0-9.]{1,9}|[0-9]{0,4}[^,\"\r\n][0-9.]{0,4}", 1..12),
+            digits in 0_usize..10,
+        ) {
+            let block = format!("{}\n{}", cells.join(","), " ".repeat(64));
+            let mut places = Cells::default();
+            prop_assert_eq!(places.split(block.as_bytes(), 0, b',', cells.len() - 1), Some(block.len() - 64));
+            for (at, cell) in cells.iter().enumerate() {
+                let found = places.of(block.as_bytes()).decimal(at, digits);
+                prop_assert_eq!(found, decimal(cell.as_bytes(), digits), "{}", cell);
             }
         }
 

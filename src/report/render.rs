@@ -79,7 +79,7 @@ pub fn html(report: &Report, templates: &Templates) -> Result<String, RenderErro
 
 /// Any other page of ours.
 pub(crate) fn page(templates: &Templates, name: &str, view: &impl Serialize) -> Result<String, RenderError> {
-    render(&environment(templates)?, name, view)
+    render(&environment(templates, name)?, name, view)
 }
 
 /// What templates see, as schemas: of `summary.md.j2` and `comment.md.j2`, of `issue.md.j2`, and of `report.html.j2`.
@@ -454,7 +454,7 @@ fn fitting<R, P: Serialize>(
     page: impl Fn(&R) -> P,
     fits: impl Fn(&str) -> bool,
 ) -> Result<String, RenderError> {
-    let environment = environment(templates)?;
+    let environment = environment(templates, name)?;
     let mut text = String::new();
     for room in rooms {
         text = render(&environment, name, &page(room))?;
@@ -504,7 +504,9 @@ fn failed(name: &str, error: &minijinja::Error) -> RenderError {
     RenderError { template: inner.name().unwrap_or(name).to_owned(), line: inner.line(), message }
 }
 
-fn environment(templates: &Templates) -> Result<Environment<'_>, RenderError> {
+/// With the templates that the page can import; those of the other kind would be parsed in vain.
+fn environment<'t>(templates: &'t Templates, page: &str) -> Result<Environment<'t>, RenderError> {
+    let other = if page.ends_with(".md.j2") { ".html.j2" } else { ".md.j2" };
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
@@ -526,7 +528,7 @@ fn environment(templates: &Templates) -> Result<Environment<'_>, RenderError> {
         .build()
         .map_err(|error| failed("", &error))?;
     environment.set_syntax(syntax);
-    for (name, text) in templates.iter() {
+    for (name, text) in templates.iter().filter(|(name, _)| !name.ends_with(other)) {
         if let Some(line) = text.lines().position(|line| line.len() > LONGEST_LINE) {
             let message = format!("a line of a template has at most {LONGEST_LINE} bytes");
             return Err(RenderError { template: name.to_owned(), line: Some(line + 1), message });
