@@ -13,7 +13,7 @@ use memchr::{memchr, memchr_iter, memchr3, memrchr};
 
 use super::{ParseError, Source};
 use crate::run::recorder::{Names, Recorder};
-use crate::run::tally::Tally;
+use crate::run::tally::{News, Tally};
 
 /// How a large artifact is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,8 +225,8 @@ struct Events {
 }
 
 enum Event {
-    /// The first request of an endpoint that the thread did not know.
-    Endpoint(Option<String>, String),
+    /// The first request, or the first failure of a kind, of an endpoint that the thread did not know.
+    News(News),
     /// An unusual record: its end in `bytes`, and its line in the block, from 0.
     Record(usize, u64),
     /// One or more plain records.
@@ -263,7 +263,7 @@ impl Events {
     }
 
     fn announce(&mut self, tally: &mut Tally) {
-        self.all.extend(tally.news().map(|(method, name)| Event::Endpoint(method, name)));
+        self.all.extend(tally.news().map(Event::News));
     }
 }
 
@@ -289,7 +289,12 @@ impl<O: Ordered> Ledger<'_, O> {
         let mut from = 0;
         for event in &events.all {
             match event {
-                Event::Endpoint(method, name) => drop(self.recorder.endpoint(method.as_deref(), name)),
+                Event::News(News { method, name, failure }) => {
+                    let draft = self.recorder.endpoint(method.as_deref(), name);
+                    if let Some(kind) = failure {
+                        draft.error(kind, 1);
+                    }
+                }
                 Event::Record(end, line) => {
                     let record = events.bytes.get(from..*end).unwrap_or_default();
                     self.ordered.record(record, self.lines + line + 1, self.recorder);

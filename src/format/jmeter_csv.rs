@@ -15,7 +15,7 @@ use super::plain::{Span, Split, whole};
 use super::rows::{PlainRow, Row, Rows, nanos, shown};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::run::Notice;
-use crate::run::recorder::{Draft, Recorder};
+use crate::run::recorder::{Draft, Recorder, Samples};
 use crate::run::tally::Tally;
 
 pub(super) static CSV: Format = Format {
@@ -258,13 +258,14 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     Ok(())
 }
 
-/// Rows of requests that went well, with a time stamp in ms since the epoch if there is one.
+/// Rows of requests, with a time stamp in ms since the epoch if there is one.
 #[derive(Clone)]
 struct PlainSamples {
     elapsed: usize,
     label: usize,
     success: usize,
     time: Option<usize>,
+    code: Option<usize>,
     message: Option<usize>,
     threads: Option<usize>,
     samples: Option<usize>,
@@ -283,9 +284,19 @@ impl PlainSamples {
         if layout.method.is_some() || !timed || whole(cell(layout.elapsed)).is_none() || first.len() <= layout.label {
             return None;
         }
-        let Layout { elapsed, label, time, message, threads, samples, .. } = *layout;
-        let last = [time, message, threads, samples].into_iter().flatten().chain([elapsed, label, success]).max()?;
-        Some(Self { elapsed, label, success, time, message, threads, samples, last, span: Span::default(), users: 0 })
+        let Layout { elapsed, label, time, code, message, threads, samples, .. } = *layout;
+        let last = [time, code, message, threads, samples].into_iter().flatten().chain([elapsed, label, success]).max()?;
+        Some(Self { elapsed, label, success, time, code, message, threads, samples, last, span: Span::default(), users: 0 })
+    }
+
+    #[cold]
+    fn failed<'t>(&self, label: &[u8], cells: &Split<'_>, tally: &'t mut Tally) -> Option<&'t mut Samples> {
+        let code = match self.code {
+            Some(at) => cells.get(at).filter(|code| code.first() != Some(&b'"'))?,
+            None => b"",
+        };
+        let text = str::from_utf8(code).ok()?.trim();
+        tally.failed(label, || Some((None, str::from_utf8(label).ok()?.into())), code, || failure(text, false))
     }
 
     fn finish(&self, clock: &mut Clock, recorder: &mut Recorder) {
@@ -299,13 +310,18 @@ impl PlainSamples {
 }
 
 impl PlainRow for PlainSamples {
+    /// What a failure says is mostly in quotes, and not looked at.
+    const QUOTED: bool = true;
+
     fn last(&self) -> usize {
         self.last
     }
 
     #[inline]
     fn take(&mut self, cells: &Split<'_>, tally: &mut Tally) -> Option<()> {
-        if cells.get(self.success)? != b"true" {
+        let success = cells.get(self.success)?;
+        let ok = success == b"true";
+        if !ok && success != b"false" {
             return None;
         }
         if let Some(at) = self.samples
@@ -326,13 +342,17 @@ impl PlainRow for PlainSamples {
         if let Some(at) = self.message {
             // A transaction says how many samples it sums up; with white space before it would still be one.
             let message = cells.get(at)?;
-            if message.starts_with(b"Number") || message.first().is_some_and(|byte| !byte.is_ascii_graphic()) {
+            if message.starts_with(b"Number") || message.first().is_some_and(|byte| *byte == b'"' || !byte.is_ascii_graphic()) {
                 return None;
             }
         }
-        let label = cells.get(self.label)?;
-        let samples = tally.samples(label, || Some((None, str::from_utf8(label).ok()?.into())))?;
-        samples.add(Some(elapsed * 1_000_000), Some(true));
+        let label = cells.get(self.label).filter(|label| label.first() != Some(&b'"'))?;
+        let samples = if ok {
+            tally.samples(label, || Some((None, str::from_utf8(label).ok()?.into())))?
+        } else {
+            self.failed(label, cells, tally)?
+        };
+        samples.add(Some(elapsed * 1_000_000), Some(ok));
         if let Some(start) = start {
             self.span.add(start, start + elapsed);
         }

@@ -171,6 +171,9 @@ impl<'a> Rows<'a> {
 
 /// What a format does with a plain row.
 pub(super) trait PlainRow: Clone + Send {
+    /// Whether it knows that a cell that begins with a quote is in quotes, and leaves alone what it cannot read of them.
+    const QUOTED: bool = false;
+
     /// The last column that is looked at.
     fn last(&self) -> usize;
 
@@ -191,7 +194,11 @@ struct PlainRows<P> {
 impl<P: PlainRow> Plain for PlainRows<P> {
     #[inline]
     fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<usize> {
-        let end = self.cells.split(block, start, self.delimiter, self.plain.last())?;
+        let last = self.plain.last();
+        let end = match self.cells.split(block, start, self.delimiter, last) {
+            None if P::QUOTED => self.cells.split_quoted(block, start, self.delimiter, last)?,
+            end => end?,
+        };
         self.plain.take(&self.cells.of(block), tally)?;
         Some(end)
     }

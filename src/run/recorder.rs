@@ -26,7 +26,7 @@ const MAX_ERROR: usize = 300;
 /// Facts kept about the machines under load.
 const MAX_FACTS: usize = 50;
 /// Kinds of error kept per endpoint.
-const MAX_ERRORS: usize = 50;
+pub(super) const MAX_ERRORS: usize = 50;
 /// More than this share of unreadable rows is an error, not a notice.
 const MAX_BAD_ROWS: f64 = 0.01;
 

@@ -1,6 +1,6 @@
 //! One thread's share of a [`Recorder`]: single requests of known endpoints, added up apart from the other threads.
 //!
-//! Only plain requests come here. What is unusual about a file goes to the recorder itself, in the order of the file, so
+//! Only plain requests come here, failed ones too. What is unusual about a file goes to the recorder itself, in the order of the file, so
 //! every decision that depends on order (which endpoints and error kinds are kept, which bad row is the first) is its own.
 
 use std::borrow::Cow;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::recorder::{MAX_ENDPOINTS, Names, Recorder, Samples};
+use super::recorder::{MAX_ENDPOINTS, MAX_ERRORS, Names, Recorder, Samples};
 
 /// Longest key kept.
 const MAX_KEY: usize = 4_096;
@@ -24,6 +24,8 @@ pub struct Tally {
     recent: Box<[u32; RECENT]>,
     /// Slots before this one were announced.
     announced: usize,
+    /// Where the kinds of failure are that were not announced.
+    failures: Vec<(u32, usize)>,
     /// The names that the recorder keeps, once it takes no more.
     full: Option<Arc<Names>>,
     /// Requests of endpoints beyond those.
@@ -37,6 +39,36 @@ struct Slot {
     method: Option<String>,
     name: String,
     samples: Samples,
+    kinds: Vec<Kind>,
+}
+
+/// Where requests are counted.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Slot(u32),
+    /// The recorder would not keep the endpoint by name.
+    Others,
+}
+
+/// A kind of failure.
+#[derive(Debug)]
+struct Kind {
+    /// What names it in the file.
+    code: Box<[u8]>,
+    message: String,
+    /// How often it happened after the first time, which is announced.
+    more: u64,
+}
+
+/// What a tally has seen for the first time.
+#[derive(Debug, PartialEq, Eq)]
+pub struct News {
+    /// The endpoint's method.
+    pub method: Option<String>,
+    /// The endpoint's name.
+    pub name: String,
+    /// The kind of failure; without one the endpoint itself is new.
+    pub failure: Option<String>,
 }
 
 impl Default for Tally {
@@ -46,6 +78,7 @@ impl Default for Tally {
             places: FxHashMap::default(),
             recent: Box::new([0; RECENT]),
             announced: 0,
+            failures: Vec::new(),
             full: None,
             others: None,
             scratch: Vec::new(),
@@ -61,6 +94,44 @@ impl Tally {
         key: &[u8],
         name: impl FnOnce() -> Option<(Option<&'n str>, Cow<'n, str>)>,
     ) -> Option<&mut Samples> {
+        match self.place(key, name)? {
+            Place::Slot(place) => Some(&mut self.slots.get_mut(place as usize)?.samples),
+            Place::Others => Some(self.others.get_or_insert_with(Samples::new)),
+        }
+    }
+
+    /// As [`Tally::samples`] for a request that failed, the kind of which is known by the bytes `code` and called `kind`.
+    #[cold]
+    pub fn failed<'n>(
+        &mut self,
+        key: &[u8],
+        name: impl FnOnce() -> Option<(Option<&'n str>, Cow<'n, str>)>,
+        code: &[u8],
+        kind: impl FnOnce() -> String,
+    ) -> Option<&mut Samples> {
+        if code.len() > MAX_KEY {
+            return None;
+        }
+        let Place::Slot(place) = self.place(key, name)? else { return None };
+        let slot = self.slots.get_mut(place as usize)?;
+        if let Some(known) = slot.kinds.iter_mut().find(|known| *known.code == *code) {
+            known.more += 1;
+        } else if slot.kinds.len() < MAX_ERRORS {
+            self.failures.push((place, slot.kinds.len()));
+            slot.kinds.push(Kind { code: code.into(), message: kind(), more: 0 });
+        } else {
+            return None;
+        }
+        Some(&mut slot.samples)
+    }
+
+    /// Where requests of `key` are counted.
+    #[inline]
+    fn place<'n>(
+        &mut self,
+        key: &[u8],
+        name: impl FnOnce() -> Option<(Option<&'n str>, Cow<'n, str>)>,
+    ) -> Option<Place> {
         let at = glance(key);
         let recent = *self.recent.get(at)?;
         let place = match self.slots.get(recent as usize) {
@@ -71,7 +142,7 @@ impl Tally {
                 } else {
                     let (method, name) = name()?;
                     if self.is_beyond(method, &name)? {
-                        return Some(self.others.get_or_insert_with(Samples::new));
+                        return Some(Place::Others);
                     }
                     self.add(key, method, name)?
                 };
@@ -79,7 +150,7 @@ impl Tally {
                 place
             }
         };
-        Some(&mut self.slots.get_mut(place as usize)?.samples)
+        Some(Place::Slot(place))
     }
 
     /// Whether the recorder would not keep the name.
@@ -99,15 +170,21 @@ impl Tally {
         }
         let place = self.slots.len() as u32;
         let samples = Samples::new();
-        self.slots.push(Slot { key: key.into(), method: method.map(str::to_owned), name: name.into(), samples });
+        let method = method.map(str::to_owned);
+        self.slots.push(Slot { key: key.into(), method, name: name.into(), samples, kinds: Vec::new() });
         self.places.insert(key.into(), place);
         Some(place)
     }
 
-    /// Names that are new since the last call, in order.
-    pub fn news(&mut self) -> impl Iterator<Item = (Option<String>, String)> {
+    /// What is new since the last call: names in order, then kinds of failure in order.
+    pub fn news(&mut self) -> impl Iterator<Item = News> {
         let from = std::mem::replace(&mut self.announced, self.slots.len());
-        self.slots.iter().skip(from).map(|slot| (slot.method.clone(), slot.name.clone()))
+        let names = self.slots.iter().skip(from).map(|slot| slot.news(None));
+        let kinds = self.failures.drain(..).filter_map(|(place, kind)| {
+            let slot = self.slots.get(place as usize)?;
+            Some(slot.news(slot.kinds.get(kind).map(|kind| kind.message.clone())))
+        });
+        names.chain(kinds)
     }
 
     /// Hands everything to the recorder.
@@ -116,8 +193,18 @@ impl Tally {
             recorder.others().add_samples(samples);
         }
         for slot in self.slots {
-            recorder.endpoint(slot.method.as_deref(), &slot.name).add_samples(slot.samples);
+            let draft = recorder.endpoint(slot.method.as_deref(), &slot.name);
+            draft.add_samples(slot.samples);
+            for kind in slot.kinds {
+                draft.error(&kind.message, kind.more);
+            }
         }
+    }
+}
+
+impl Slot {
+    fn news(&self, failure: Option<String>) -> News {
+        News { method: self.method.clone(), name: self.name.clone(), failure }
     }
 }
 
@@ -142,7 +229,7 @@ mod tests {
         for key in ["a", "b", "a"] {
             tally.samples(key.as_bytes(), || Some((Some("GET"), key.into()))).unwrap().add(Some(1), Some(true));
         }
-        assert_eq!(tally.news().map(|(_, name)| name).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(tally.news().map(|news| news.name).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(tally.news().count(), 0);
         assert!(tally.samples(b"c", || None).is_none());
         let mut recorder = Recorder::new();
@@ -150,6 +237,39 @@ mod tests {
         let run = recorder.finish().unwrap();
         assert_eq!(run.endpoint("GET /a").map(|endpoint| endpoint.requests), None);
         assert_eq!(run.endpoint("GET a").unwrap().requests, Some(2));
+    }
+
+    #[test]
+    fn kinds_of_failure_are_announced_once_and_counted_after_that() {
+        let mut tally = Tally::default();
+        for code in ["500", "404", "500"] {
+            let kind = || format!("HTTP {code}");
+            tally.failed(b"a", || Some((None, "a".into())), code.as_bytes(), kind).unwrap().add(Some(1), Some(false));
+        }
+        let mut recorder = Recorder::new();
+        let news: Vec<_> = tally.news().map(|news| news.failure).collect();
+        assert_eq!(news, [None, Some("HTTP 500".to_owned()), Some("HTTP 404".to_owned())]);
+        assert_eq!(tally.news().count(), 0);
+        for kind in news.into_iter().flatten() {
+            recorder.endpoint(None, "a").error(&kind, 1);
+        }
+        tally.finish(&mut recorder);
+        let run = recorder.finish().unwrap();
+        let endpoint = run.endpoint("a").unwrap();
+        assert_eq!((endpoint.requests, endpoint.failures), (Some(3), Some(3)));
+        let errors: Vec<_> = endpoint.errors.iter().map(|error| (error.message.as_str(), error.count)).collect();
+        assert_eq!(errors, [("HTTP 500", 2), ("HTTP 404", 1)]);
+    }
+
+    #[test]
+    fn more_kinds_than_are_kept_are_left_to_the_recorder() {
+        let mut tally = Tally::default();
+        let mut fail = |code: usize| {
+            let code = code.to_le_bytes();
+            tally.failed(b"a", || Some((None, "a".into())), &code, String::new).is_some()
+        };
+        assert!((0..MAX_ERRORS).all(&mut fail));
+        assert!(!fail(MAX_ERRORS) && fail(7));
     }
 
     #[test]

@@ -81,6 +81,18 @@ fn more_names_than_are_kept_end_in_the_same_bucket() {
     check(by_id("vegeta-csv").unwrap(), text.as_bytes(), &[300_000]);
 }
 
+#[test]
+fn of_more_kinds_of_failure_than_are_kept_the_same_ones_are() {
+    let row = |n: u64| {
+        let (label, code) = (n % 2, 400 + n % 131);
+        format!("1767225600123,12,{label},{code},no,Users 1-1,text,false,\"expected \"\"{n}\"\"\",1234,120,5,5\n")
+    };
+    let text: String = (0..3_000).map(row).collect();
+    let header = "timeStamp,elapsed,label,responseCode,responseMessage,threadName,dataType,success,failureMessage,bytes,\
+                  sentBytes,grpThreads,allThreads\n";
+    check(by_id("jmeter-csv").unwrap(), format!("{header}{text}").as_bytes(), &[64, 1_000, 300_000]);
+}
+
 /// Cells that are plain, and cells that are not.
 fn cell(plain: &'static [&'static str]) -> impl Strategy<Value = String> {
     const ODD: &[&str] = &[
@@ -194,7 +206,7 @@ proptest! {
                 &["Users 1-1"],
                 &["text", ""],
                 &["true", "true", "true", "false", "TRUE"],
-                &["", "\"Test failed: text\nexpected\""],
+                &["", "\"Test failed: text\nexpected\"", "\"expected \"\"1\"\", found 2\""],
                 &["1234"],
                 &["120"],
                 &["5", "7"],
