@@ -18,9 +18,9 @@ use loadgate::run::Run;
 use loadgate::run::recorder::Recorder;
 
 /// Files up to this size are tried at every byte, with one change per byte.
-const SMALL: usize = 3 << 10;
+const SMALL: usize = 1 << 10;
 /// Larger ones are tried at so many places, and at every one of their last bytes, where the figures of text reports stand.
-const PLACES: usize = 40;
+const PLACES: usize = 25;
 const LAST: usize = 20;
 /// A larger file is cut to this before.
 const LARGEST: usize = 16 << 10;

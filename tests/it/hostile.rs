@@ -13,7 +13,7 @@ use loadgate::format::read::read;
 use loadgate::github::context::Context;
 
 /// Broken copies of each file.
-const COPIES: u64 = 25;
+const COPIES: u64 = 8;
 
 /// A longer hunt without building anything else: `LOADGATE_COPIES=100000 LOADGATE_FIXTURES=k6` (a folder of the fixtures).
 fn wanted() -> (u64, PathBuf) {
