@@ -195,7 +195,7 @@ impl Timeline {
         }
     }
 
-    /// The plan had a further stage; at most [`STAGES`] are kept.
+    /// The plan had a further stage; a limited number is kept.
     pub fn stage(&mut self, stage: Stage) {
         let latest = LATEST_MS / 1_000;
         let sound = 0 <= stage.begin && stage.begin <= stage.from && stage.from <= stage.end && stage.end <= latest;

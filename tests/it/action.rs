@@ -94,7 +94,7 @@ fn the_action_starts_what_the_image_starts() {
     let entrypoint = action["runs"]["entrypoint"].as_str().unwrap();
     let dockerfile = text("Dockerfile");
     assert!(dockerfile.contains(&format!("ENTRYPOINT [\"{entrypoint}\"]")));
-    assert!(dockerfile.contains(&format!("/src/target/dist/loadgate {entrypoint}")));
+    assert!(dockerfile.contains(&format!("/src/target/*/dist/loadgate {entrypoint}")));
     assert!(!dockerfile.contains("USER loadgate") && dockerfile.contains("USER 0"), "the runner's files need root");
 }
 
