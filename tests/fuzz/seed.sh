@@ -17,7 +17,7 @@ for target in fuzz_targets/*.rs; do
     esac
     mkdir -p "corpus/$family"
     for tool in $tools; do
-        for file in ../fixtures/$tool/*/* ../fixtures/$tool/*; do
+        for file in "../fixtures/$tool"/*/* "../fixtures/$tool"/*; do
             if [ ! -f "$file" ] || [ "$(basename "$file")" = expected.json ]; then continue; fi
             name=$(echo "${file#../fixtures/}" | tr '/' '-')
             # Enough of a long file: the fuzzer copies it around.
