@@ -106,9 +106,9 @@ gunzip -c tests/fixtures/jmeter/base/results.csv.jtl.gz >"$folder/results.jtl"
 new_user 0 "loadgate baseline add results.jtl" check results.jtl
 new_user 0 "next: commit" baseline add results.jtl
 new_user 0 "no baseline yet" check --suite other results.jtl
+new_user 0 "0 to mend" doctor
 gunzip -c tests/fixtures/jmeter/regressed/results.csv.jtl.gz >"$folder/results.jtl"
 new_user 1 "worse than allowed" check results.jtl
-new_user 0 "0 to mend" doctor
 new_user 0 "wrote    .github/workflows/load-test.yml" init --tool jmeter
 new_user 0 "kept     .github/workflows/load-test.yml" init --tool jmeter
 
