@@ -113,6 +113,16 @@ fn a_workflow_without_the_rights_it_needs_is_a_problem() {
 }
 
 #[test]
+fn a_history_wants_a_trend_page() {
+    let config = (".github/loadgate.yml", "history: { branch: data }");
+    assert_eq!(Repository::new(&[config]).found("pages").0, State::Note);
+    let workflow = "on: workflow_dispatch\njobs: { a: { steps: [{ uses: actions/deploy-pages@v4 }] } }\n";
+    let found = Repository::new(&[config, (".github/workflows/pages.yml", workflow)]).found("pages");
+    assert_eq!(found, (State::Ok, ".github/workflows/pages.yml publishes to GitHub Pages".to_owned()));
+    assert!(Repository::new(&[]).findings().iter().all(|finding| finding.check != "pages"));
+}
+
+#[test]
 fn what_init_writes_is_healthy() {
     let repository = Repository::new(&[("locustfile.py", "from locust import HttpUser\n")]);
     crate::commands::init::run(&crate::cli::Init { tool: None, dry_run: false }, repository.root.path()).unwrap();

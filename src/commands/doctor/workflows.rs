@@ -16,17 +16,34 @@ const LARGEST: u64 = 1 << 20;
 
 /// Each workflow that uses loadgate; a note if there is none.
 pub(super) fn check(root: &Path, keeps_history: bool) -> Vec<Finding> {
+    let files = files(&root.join(FOLDER));
     let mut findings: Vec<Finding> = Vec::new();
-    for (name, text) in files(&root.join(FOLDER)) {
+    for (name, text) in &files {
         if text.contains("loadgate") {
-            findings.extend(one(&format!("{FOLDER}/{name}"), &text, keeps_history));
+            findings.extend(one(&format!("{FOLDER}/{name}"), text, keeps_history));
         }
     }
     if findings.is_empty() {
         let message = format!("none in {FOLDER} uses loadgate");
         findings.push(Finding::note(CHECK, message, "`loadgate init` writes one"));
     }
+    if keeps_history {
+        findings.push(pages(&files));
+    }
     findings
+}
+
+/// Whether a workflow publishes the trend page of the history.
+fn pages(files: &BTreeMap<String, String>) -> Finding {
+    const CHECK: &str = "pages";
+    match files.iter().find(|(_, text)| text.contains("actions/deploy-pages")) {
+        Some((name, _)) => Finding::ok(CHECK, format!("{FOLDER}/{name} publishes to GitHub Pages")),
+        None => Finding::note(
+            CHECK,
+            "no workflow publishes the trend page of the history",
+            "deploy what `loadgate site` writes with actions/deploy-pages, and choose GitHub Actions under Settings, Pages",
+        ),
+    }
 }
 
 /// Workflow files by name.
