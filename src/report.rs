@@ -507,6 +507,22 @@ pub struct IssueRow {
     pub runs: u32,
 }
 
+impl IssueRow {
+    /// A row of the report that fails, seen for the first time.
+    pub fn new(row: &Row, since: Option<Date>) -> Self {
+        Self {
+            failing: true,
+            endpoint: row.endpoint.clone(),
+            metric: row.text.metric.clone(),
+            mark: row.text.mark.clone(),
+            both: row.text.both.clone(),
+            change: row.text.change.clone(),
+            since,
+            runs: 1,
+        }
+    }
+}
+
 /// A commit to link to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CommitLink {

@@ -165,16 +165,7 @@ fn issues(report: &Report, templates: &Templates, close_after: u32, now: Timesta
     let mut text = String::new();
     for suite in report.suites.iter().filter(|suite| suite.verdict == Outcome::Fail) {
         let failing = suite.rows.iter().filter(|row| row.status == Status::Fail);
-        let rows = failing.map(|row| IssueRow {
-            failing: true,
-            endpoint: row.endpoint.clone(),
-            metric: row.text.metric.clone(),
-            mark: row.text.mark.clone(),
-            both: row.text.both.clone(),
-            change: row.text.change.clone(),
-            since: Some(today),
-            runs: 1,
-        });
+        let rows = failing.map(|row| IssueRow::new(row, Some(today)));
         let view =
             IssueView { since: Some(today), bad_runs: 1, close_after, rows: rows.collect(), ..IssueView::default() };
         text.push_str(&render::issue(report, &suite.name, &view, templates)?);

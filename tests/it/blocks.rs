@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
 
 use loadgate::artifact::Head;
 use loadgate::format::blocks::Blocks;
@@ -10,6 +9,8 @@ use loadgate::format::{Detected, FORMATS, Format, Source, by_id, detect};
 use loadgate::run::recorder::Recorder;
 use proptest::prelude::*;
 use proptest::sample::select;
+
+use crate::files::{below, fixtures};
 
 /// The run as JSON, or why there is none. Of lines only the fast way knows the true number where a line ends with CR LF or
 /// nothing is in it.
@@ -43,19 +44,10 @@ fn check(format: &Format, text: &[u8], sizes: &[usize]) {
     }
 }
 
-fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files_below(&path, found) } else { found.push(path) }
-    }
-}
-
 #[test]
 fn every_fixture_is_read_alike_in_blocks_of_any_size() {
-    let mut files = Vec::new();
-    files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"), &mut files);
     let mut read = 0;
-    for path in files {
+    for path in below(&fixtures()) {
         let mut text = fs::read(&path).unwrap();
         if text.starts_with(&[0x1f, 0x8b]) {
             let bytes = std::mem::take(&mut text);

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cli::{SEED_BASELINE, SEED_CURRENT, Workspace, seed};
-use crate::hostile::{Random, broken, fixtures, root};
+use crate::files::{below, fixtures};
+use crate::hostile::{Random, broken, small};
 
 /// A config that uses much of the language.
 const CONFIG: &str = "version: 1\nsuites:\n  api: { results: [\"load-results/*.csv\"], baseline: base.json }\n\
@@ -49,11 +50,13 @@ fn healthy() -> Files {
         let ran = workspace.run(&format!("history add --time 2026-11-{day}T02:00:00Z --workflow-run-id {day}"));
         assert_eq!(ran.code, 0, "{}", ran.stderr);
     }
-    let mut found = Vec::new();
-    fixtures(&workspace.path(""), &mut found);
     let name = |path: &Path| path.strip_prefix(workspace.path("")).unwrap().to_str().unwrap().to_owned();
     let kept = |name: &str| name == REPORT || !name.starts_with("loadgate-report/");
-    found.iter().map(|path| (name(path), fs::read(path).unwrap())).filter(|(name, _)| kept(name)).collect()
+    below(&workspace.path(""))
+        .iter()
+        .map(|path| (name(path), fs::read(path).unwrap()))
+        .filter(|(name, _)| kept(name))
+        .collect()
 }
 
 /// Every file below `folder` but those of the report, with its bytes.
@@ -190,11 +193,9 @@ fn a_broken_event_changes_no_verdict() {
 #[test]
 fn broken_artifacts_of_every_tool_end_in_a_reason_or_a_verdict() {
     let mut smallest: BTreeMap<PathBuf, (u64, PathBuf)> = BTreeMap::new();
-    let mut all = Vec::new();
-    fixtures(&root(), &mut all);
-    for path in all {
+    for path in small(&fixtures()) {
         let (folder, size) = (path.parent().unwrap().to_owned(), fs::metadata(&path).unwrap().len());
-        let kind = folder.strip_prefix(root()).unwrap().iter().next().and_then(|kind| kind.to_str()).unwrap_or("");
+        let kind = folder.strip_prefix(fixtures()).unwrap().iter().next().and_then(|kind| kind.to_str()).unwrap_or("");
         if ["", "config", "github", "stats"].contains(&kind) || path.extension().is_some_and(|end| end == "md") {
             continue;
         }

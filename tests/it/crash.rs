@@ -4,30 +4,21 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::cli::{SEED_BASELINE, SEED_CURRENT, Workspace, seed};
+use crate::files::below;
 
 /// Moments, spread evenly over the time that the whole command takes.
 const KILLS: u32 = 40;
 
 /// The files a command may write, by name, without what an interrupted write leaves beside them (hidden, never read).
 fn seen(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut folders = vec![folder.to_owned()];
-    let mut found = BTreeMap::new();
-    while let Some(folder_now) = folders.pop() {
-        for entry in fs::read_dir(folder_now).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if !path.file_name().unwrap().to_str().unwrap().starts_with(".loadgate-") {
-                found.insert(path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap());
-            }
-        }
-    }
-    found
+    let kept = |path: &PathBuf| !path.file_name().unwrap().to_str().unwrap().starts_with(".loadgate-");
+    let name = |path: &PathBuf| path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+    below(folder).iter().filter(|path| kept(path)).map(|path| (name(path), fs::read(path).unwrap())).collect()
 }
 
 /// A workspace with an older state of everything: baseline, report, history.

@@ -17,6 +17,8 @@ use loadgate::format::{Confidence, Detected, FORMATS, Format, Source, detect};
 use loadgate::run::Run;
 use loadgate::run::recorder::Recorder;
 
+use crate::files::{self, below};
+
 /// Files up to this size are tried at every byte, with one change per byte.
 const SMALL: usize = 1 << 10;
 /// Larger ones are tried at so many places, and at every one of their last bytes, where the figures of text reports stand.
@@ -31,21 +33,6 @@ const SLOW: Duration = Duration::from_secs(10);
 const CHANGES: [fn(u8) -> u8; 8] =
     [|byte| byte ^ 0x01, |_| b'"', |byte| byte ^ 0x80, |_| b'\n', |_| b'9', |_| 0, |_| b'-', |byte| byte ^ 0x20];
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
-}
-
-fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
-    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if path.is_dir() {
-            files_below(&path, found);
-        } else {
-            found.push(path);
-        }
-    }
-    found.sort();
-}
-
 /// One fixture with its format.
 struct Fixture {
     path: PathBuf,
@@ -56,9 +43,7 @@ struct Fixture {
 
 /// Every file among the fixtures that is an artifact.
 fn fixtures() -> Vec<Fixture> {
-    let mut files = Vec::new();
-    files_below(&root(), &mut files);
-    let found: Vec<Fixture> = files
+    let found: Vec<Fixture> = below(&files::fixtures())
         .into_iter()
         .filter_map(|path| {
             let artifact = Artifact { name: "x".to_owned(), path: path.clone(), member: None, named: true };

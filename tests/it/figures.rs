@@ -4,7 +4,7 @@
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options, parse_document};
 use loadgate::report::templates::Templates;
-use loadgate::report::{IssueRow, IssueView, Report, Row, render};
+use loadgate::report::{IssueRow, IssueView, Report, render};
 use loadgate::verdict::{Outcome, Status};
 use serde_json::Value;
 
@@ -344,17 +344,8 @@ fn every_figure_in_markdown_equals_the_report() {
 /// Comment, summary, and the issue of a suite that fails.
 fn pages(report: &Report, templates: &Templates) -> Vec<String> {
     let issues = report.suites.iter().filter(|suite| suite.verdict == Outcome::Fail).map(|suite| {
-        let row = |row: &Row| IssueRow {
-            failing: true,
-            endpoint: row.endpoint.clone(),
-            metric: row.text.metric.clone(),
-            mark: row.text.mark.clone(),
-            both: row.text.both.clone(),
-            change: row.text.change.clone(),
-            since: None,
-            runs: 1,
-        };
-        let rows = suite.rows.iter().filter(|row| row.status == Status::Fail).map(row).collect();
+        let rows =
+            suite.rows.iter().filter(|row| row.status == Status::Fail).map(|row| IssueRow::new(row, None)).collect();
         render::issue(report, &suite.name, &IssueView { rows, ..IssueView::default() }, templates).unwrap()
     });
     let pages = [render::comment(report, templates).unwrap(), render::summary(report, templates).unwrap()];

@@ -13,9 +13,7 @@ use loadgate::run::metric::Metric;
 use loadgate::run::{Endpoint, Run};
 use serde_json::Value;
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
-}
+use crate::files::fixtures;
 
 /// The collection that only developers have; its `base` and `regressed` are in the repository. Where it is missing that is
 /// said past the capture of test output: nothing was tested.

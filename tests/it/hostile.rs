@@ -12,13 +12,15 @@ use loadgate::config::Config;
 use loadgate::format::read::read;
 use loadgate::github::context::Context;
 
+use crate::files::{below, fixtures};
+
 /// Broken copies of each file.
 const COPIES: u64 = 8;
 
 /// A longer hunt without building anything else: `LOADGATE_COPIES=100000 LOADGATE_FIXTURES=k6` (a folder of the fixtures).
 fn wanted() -> (u64, PathBuf) {
     let text = |name| std::env::var(name).unwrap_or_default();
-    (text("LOADGATE_COPIES").parse().unwrap_or(COPIES), root().join(text("LOADGATE_FIXTURES")))
+    (text("LOADGATE_COPIES").parse().unwrap_or(COPIES), fixtures().join(text("LOADGATE_FIXTURES")))
 }
 
 /// Far above what a healthy reader needs for a fixture, also on a busy machine and without optimisation.
@@ -113,27 +115,17 @@ fn quickly<T>(name: &str, seed: u64, work: impl FnOnce() -> T) -> T {
     done
 }
 
-pub(crate) fn fixtures(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            fixtures(&path, found);
-        } else if fs::metadata(&path).unwrap().len() < 200_000 {
-            found.push(path);
-        }
-    }
-    found.sort();
-}
-
-pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+/// The files below the folder that are small enough to be broken many times.
+pub(crate) fn small(folder: &Path) -> Vec<PathBuf> {
+    let mut files = below(folder);
+    files.retain(|path| fs::metadata(path).unwrap().len() < 200_000);
+    files
 }
 
 #[test]
 fn broken_artifacts_are_told_or_read() {
-    let mut files = Vec::new();
     let (count, within) = wanted();
-    fixtures(&within, &mut files);
+    let files = small(&within);
     let folder = tempfile::tempdir().unwrap();
     let mut told = 0;
     for file in &files {
@@ -168,7 +160,7 @@ fn broken_artifacts_are_told_or_read() {
 
 #[test]
 fn broken_configs_are_told_or_read() {
-    let original = fs::read(root().join("config/every-key.yml")).unwrap();
+    let original = fs::read(fixtures().join("config/every-key.yml")).unwrap();
     let random = &mut Random(7);
     for seed in 0..COPIES * 8 {
         let bytes = broken(&original, random);
@@ -181,7 +173,7 @@ fn broken_configs_are_told_or_read() {
 
 #[test]
 fn broken_baselines_are_told_or_read() {
-    let artifacts = discover(&root().join("seed"), &["load_results_api_progressive_*.csv".to_owned()]).unwrap();
+    let artifacts = discover(&fixtures().join("seed"), &["load_results_api_progressive_*.csv".to_owned()]).unwrap();
     let run = read(&artifacts, &[]).unwrap().runs.remove(0);
     let mut baseline = Baseline::new("api");
     for id in ["a", "b"] {

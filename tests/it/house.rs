@@ -3,26 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::files::below;
+
 fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
 /// Every source file with its text up to the unit tests.
 fn sources() -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    let mut folders = vec![src()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                let code = text.split("#[cfg(test)]").next().unwrap().to_owned();
-                found.push((path, code));
-            }
-        }
-    }
+    let mut paths = below(&src());
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    let code = |path: &Path| fs::read_to_string(path).unwrap().split("#[cfg(test)]").next().unwrap().to_owned();
+    let found: Vec<_> = paths.into_iter().map(|path| (path.clone(), code(&path))).collect();
     assert!(found.len() > 20, "the sources are where this test looks");
     found
 }

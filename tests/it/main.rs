@@ -19,6 +19,7 @@ mod docs;
 mod escape;
 mod examples;
 mod figures;
+mod files;
 mod first_use;
 mod formats;
 mod gate;

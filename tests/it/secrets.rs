@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
 
 use loadgate::artifact::open::open;
 use loadgate::artifact::{Artifact, Head};
@@ -13,6 +12,7 @@ use loadgate::run::recorder::Recorder;
 use serde_json::Value;
 
 use crate::cli::Workspace;
+use crate::files::{below, fixtures};
 
 const SECRET: &str = "s3cr3tT0ken";
 
@@ -101,17 +101,6 @@ const PLANTED: [(&str, &str); 19] = [
     ("molotov.txt", "Preparing 8 workers...\nTraceback: KeyError('@')\nSUCCESSES: 10 | FAILURES: 2\n"),
 ];
 
-/// Every file below the folder.
-fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
-    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if path.is_dir() {
-            files_below(&path, found);
-        } else {
-            found.push(path);
-        }
-    }
-}
-
 #[test]
 fn nothing_we_print_or_write_holds_a_secret() {
     for (name, text) in PLANTED {
@@ -135,8 +124,7 @@ fn nothing_we_print_or_write_holds_a_secret() {
                 ran.stderr
             );
         }
-        let mut files = Vec::new();
-        files_below(&workspace.path("."), &mut files);
+        let files = below(&workspace.path("."));
         for file in files.iter().filter(|file| !file.ends_with(name)) {
             let bytes = String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned();
             assert!(!bytes.contains(SECRET), "{name}: {}", file.display());
@@ -221,8 +209,7 @@ fn parse(format: &Format, bytes: &[u8]) -> Option<Run> {
 
 #[test]
 fn what_a_format_has_no_word_for_is_not_kept() {
-    let mut files = Vec::new();
-    files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"), &mut files);
+    let files = below(&fixtures());
     let mut tried = BTreeSet::new();
     for file in files {
         let artifact = Artifact { name: "x".to_owned(), path: file.clone(), member: None, named: true };
@@ -246,8 +233,7 @@ fn what_a_format_has_no_word_for_is_not_kept() {
 
 #[test]
 fn renaming_and_leaving_out_work_alike_for_every_format() {
-    let mut files = Vec::new();
-    files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"), &mut files);
+    let files = below(&fixtures());
     let config = "endpoints: { rename: [{ match: \"^.*$\", to: \"everything\" }, { match: \"everything\", to: \"all of it\" }] }";
     let names = loadgate::config::Config::parse(config, "loadgate.yml").unwrap().names;
     let gone = loadgate::config::Config::parse("endpoints: { ignore: [\"*\"] }", "loadgate.yml").unwrap().names;

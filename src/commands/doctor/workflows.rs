@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::Finding;
 
 const CHECK: &str = "workflow";
+const PAGES: &str = "pages";
 const FOLDER: &str = ".github/workflows";
 /// GitHub's own limit is half of this.
 const LARGEST: u64 = 1 << 20;
@@ -35,11 +36,10 @@ pub(super) fn check(root: &Path, keeps_history: bool) -> Vec<Finding> {
 
 /// Whether a workflow publishes the trend page of the history.
 fn pages(files: &BTreeMap<String, String>) -> Finding {
-    const CHECK: &str = "pages";
     match files.iter().find(|(_, text)| text.contains("actions/deploy-pages")) {
-        Some((name, _)) => Finding::ok(CHECK, format!("{FOLDER}/{name} publishes to GitHub Pages")),
+        Some((name, _)) => Finding::ok(PAGES, format!("{FOLDER}/{name} publishes to GitHub Pages")),
         None => Finding::note(
-            CHECK,
+            PAGES,
             "no workflow publishes the trend page of the history",
             "deploy what `loadgate site` writes with actions/deploy-pages, and choose GitHub Actions under Settings, Pages",
         ),
