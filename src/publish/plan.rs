@@ -50,7 +50,10 @@ pub(super) struct Scope {
     pub(super) commit_status: Option<String>,
     pub(super) check_run: Option<String>,
     pub(super) issue: bool,
+    /// The data branch, if it tells of earlier runs.
     pub(super) history: Option<String>,
+    /// Whether this run becomes a line of it.
+    pub(super) appends: bool,
     pub(super) baseline: Option<BaselineScope>,
     pub(super) notices: Vec<Notice>,
 }
@@ -102,6 +105,9 @@ pub(super) fn scope(situation: &Situation<'_>) -> Scope {
         scope.notices.push(why.clone());
         return scope;
     }
+    if !situation.edits.histories.is_empty() {
+        scope.history.clone_from(&wishes.history_branch);
+    }
     if context.token_is_read_only() {
         scope.notices.push(Notice::new(
             "read_only_token",
@@ -139,9 +145,7 @@ pub(super) fn scope(situation: &Situation<'_>) -> Scope {
     };
     // What a fork measured is no history of ours.
     let foreign = context.from_fork || (context.event == Event::WorkflowRun && target.pull_request.is_some());
-    if !situation.edits.histories.is_empty() && !foreign {
-        scope.history.clone_from(&wishes.history_branch);
-    }
+    scope.appends = scope.history.is_some() && !foreign;
     if settled && wishes.update_baseline != UpdateBaseline::Never {
         scope.baseline = baseline_scope(situation, &mut scope.notices);
     }
@@ -419,7 +423,13 @@ fn draw_issues(
 }
 
 fn draw_history(situation: &Situation<'_>, scope: &Scope, observed: &Observed, drawing: &mut Drawing) {
-    let Some(branch) = &scope.history else { return };
+    let Some(branch) = scope.history.as_ref().filter(|_| scope.appends) else {
+        if let Some(Err(trouble)) = &observed.history {
+            let what = "trends from the history, only from the baseline";
+            drawing.notices.push(trouble.notice("history_not_read", what, "contents: read"));
+        }
+        return;
+    };
     let seen = drawing.look(observed.history.as_ref(), "history", "history_not_appended", "contents: write");
     let Some(tip) = seen else { return };
     match files::changed(tip, &situation.edits.histories) {

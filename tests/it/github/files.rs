@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use super::events::{after_a_fork, of};
 use super::fake::Kind;
 use super::*;
 
@@ -252,11 +253,8 @@ fn a_file_above_a_megabyte_is_read_as_a_blob() {
     assert_eq!(world.fake.state().file("loadgate-data", "history/api.jsonl").unwrap(), format!("{long}100\n"));
 }
 
-/// What fails is told with every run that the history knows, not only with those of the baseline.
-#[test]
-fn trends_come_from_the_history() {
-    let mut world = remembering(100, "api");
-    world.report = bad(&["POST /checkout"]);
+/// A data branch that knows of ten runs before this one, and of an earlier attempt of this one.
+fn remembered(world: &World) {
     let line = |run: u32, branch: &str, p95: f64| {
         let time = format!("2026-11-{:02}T02:00:00Z", run % 30 + 1);
         json!({"schema": "loadgate.history/1", "time": time, "ref": branch, "workflow_run_id": run, "verdict": "pass",
@@ -264,10 +262,16 @@ fn trends_come_from_the_history() {
     };
     let runs: Vec<String> = (90..=99).map(|run| line(run, "main", 400.0 + f64::from(run)).to_string()).collect();
     let again = line(100, "main", 1.0).to_string();
-    world
-        .fake
-        .state()
-        .commit_files("loadgate-data", &[("history/api.jsonl", &format!("{}\n{again}\n", runs.join("\n")))]);
+    let text = format!("{}\n{again}\n", runs.join("\n"));
+    world.fake.state().commit_files("loadgate-data", &[("history/api.jsonl", &text)]);
+}
+
+/// What fails is told with every run that the history knows, not only with those of the baseline.
+#[test]
+fn trends_come_from_the_history() {
+    let mut world = remembering(100, "api");
+    world.report = bad(&["POST /checkout"]);
+    remembered(&world);
     let told = world.publish().report.unwrap();
     let [trend] = told.suites[0].trends.as_slice() else { panic!("{:?}", told.suites[0].trends) };
     let values: Vec<f64> = trend.points.iter().map(|point| point.value).collect();
@@ -276,4 +280,30 @@ fn trends_come_from_the_history() {
     // The earlier attempt of the same workflow run is not its own past, and other reports are left as they are.
     assert_eq!(trend.text.runs, "last 11 runs");
     assert_eq!(remembering(100, "api").publish().report, None);
+}
+
+/// The pull request of a fork, whose token can only read, or a workflow that ran after it: the history is read, never written.
+#[test]
+fn trends_come_from_the_history_for_a_fork_too() {
+    let fork = |mut world: World| {
+        world.report = bad(&["POST /checkout"]);
+        world.wishes.history_branch = Some("loadgate-data".to_owned());
+        world.edits.histories = vec![appends("api", "history/api.jsonl", "100")];
+        world.at_run(100);
+        remembered(&world);
+        world
+    };
+    let read_only = || fork(of("pull_request", "pull_request_opened_fork"));
+    for world in [read_only(), fork(of("pull_request_target", "pull_request_opened_fork")), fork(after_a_fork().0)] {
+        let told = world.publish().report.unwrap();
+        assert_eq!(told.suites[0].trends[0].text.runs, "last 11 runs");
+        assert_eq!(world.fake.state().file("loadgate-data", "history/api.jsonl").unwrap().lines().count(), 11);
+    }
+    let world = read_only();
+    let no = json!({"message": "Resource not accessible by integration"}).to_string();
+    world.fake.state().fault("GET", "/contents/history", 1, Kind::Answer(403, Vec::new(), no));
+    let outcome = world.publish();
+    assert_eq!(codes(&outcome), ["read_only_token", "history_not_read"]);
+    assert_eq!(outcome.report, None);
+    assert_eq!(world.fake.state().writes(), Vec::<String>::new());
 }
