@@ -426,9 +426,21 @@ fn about(phrase: Phrase, row: &Row, suite: &SuiteReport) -> Phrase {
         }
         Status::Inconclusive => format!("over the limit of {limit}, but it may be noise"),
         Status::Accepted => format!("over the limit of {limit}, but accepted"),
+        Status::Fail if leaves_room(row) => {
+            format!(
+                "the limit is {limit}; other endpoints of the same run, which did not move like this, leave no doubt"
+            )
+        }
         _ => format!("the limit is {limit}"),
     };
     phrase.plain(went).strong(&text.size).plain(format!("{plausible}, {end}."))
+}
+
+/// Whether its own history alone would not prove it.
+fn leaves_room(row: &Row) -> bool {
+    let evidence = row.evidence.as_ref().filter(|evidence| evidence.p_residual.is_some());
+    let interval = evidence.and_then(|evidence| evidence.interval);
+    interval.is_some_and(|[low, high]| low < 0.0 && high > 0.0)
 }
 
 /// What there is to say where nothing is worse: how much was measured, the largest change, and what would have been seen.

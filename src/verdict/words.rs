@@ -163,7 +163,7 @@ fn level_sentence(row: &Row<'_, '_>, level: &Level, figures: &str, decision: &De
         }
         (By::Plain, Status::Warn) => format!("{figures}: over the {limit} limit, within the critical {critical}"),
         (By::Plain, _) => format!("{figures}: within the {limit} limit"),
-        (_, Status::Fail | Status::Accepted) => format!("{figures}, {}", proof(&limit, &runs, decision)),
+        (_, Status::Fail | Status::Accepted) => format!("{figures}, {}", proof(level, &limit, &runs, decision)),
         (_, Status::Warn | Status::Inconclusive) => doubt(row, level, decision, figures, &limit),
         (_, Status::Improved) => {
             let title = if row.rule.direction() == Direction::Higher { "more" } else { "less" };
@@ -175,12 +175,22 @@ fn level_sentence(row: &Row<'_, '_>, level: &Level, figures: &str, decision: &De
     }
 }
 
-fn proof(limit: &str, runs: &str, decision: &Decision<'_>) -> String {
+fn proof(level: &Level, limit: &str, runs: &str, decision: &Decision<'_>) -> String {
     match (decision.by_history, decision.by_others) {
         (true, true) => format!(
             "more than the {limit} limit and more than this endpoint's usual run-to-run noise ({runs}); other endpoints of the same run did not move like this"
         ),
-        (false, _) => format!("more than the {limit} limit; other endpoints of the same run did not move like this"),
+        (false, _) => {
+            let apart = level.residual.map(|residual| (percent(level.change(&residual)), level.interval(&residual)));
+            let apart = apart.filter(|(_, range)| range.iter().all(|end| end.is_finite()));
+            let apart = apart.map(|(size, [low, high])| {
+                format!(": set against them it is {size} (plausible {} to {})", bare_percent(low), percent(high))
+            });
+            format!(
+                "more than the {limit} limit; its own history would leave room for chance, but other endpoints of the same run did not move like this{}",
+                apart.unwrap_or_default()
+            )
+        }
         (true, false) => {
             format!("more than the {limit} limit and more than this endpoint's usual run-to-run noise ({runs})")
         }
@@ -314,7 +324,12 @@ impl Level {
     /// The 95 % interval of the relative change, lower end first (STATISTICS section 4).
     pub(super) fn interval(&self, shift: &Shift) -> [f64; 2] {
         let half = shift.quantiles.q975 * shift.variance.sqrt();
-        let [one, other] = [self.d - half, self.d + half].map(|shift| (self.sigma * shift).exp_m1());
+        let [one, other] = [shift.d - half, shift.d + half].map(|shift| (self.sigma * shift).exp_m1());
         [one.min(other), one.max(other)]
+    }
+
+    /// The shift as a relative change.
+    fn change(&self, shift: &Shift) -> f64 {
+        (self.sigma * shift.d).exp_m1()
     }
 }
