@@ -7,8 +7,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::vegeta::millis;
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::run::metric::Metric;
 use crate::run::recorder::{Draft, Recorder};
@@ -47,12 +49,58 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
         return Err(ParseError::new("expected an object `aggregate`").hint("was Artillery interrupted?"));
     };
     recorder.tool("Artillery");
+    let periods = document.get("intermediate").and_then(Value::as_array).into_iter().flatten();
+    let periods: Vec<&Map<String, Value>> = periods.filter_map(Value::as_object).collect();
     if aggregate.contains_key("counters") {
         version_2(aggregate, recorder);
+        course_2(&periods, recorder);
     } else {
         version_1(aggregate, recorder);
+        course_1(&periods, recorder);
     }
     Ok(())
+}
+
+/// What happened in each of the periods; they need not be in order.
+fn course_2(periods: &[&Map<String, Value>], recorder: &mut Recorder) {
+    let at = |period: &Map<String, Value>, key| number(period.get(key));
+    let mut periods: Vec<_> = periods
+        .iter()
+        .filter_map(|period| Some((at(period, "firstMetricAt")?, at(period, "lastMetricAt")?, *period)))
+        .collect();
+    periods.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut users = 0_u64;
+    for (first, last, period) in periods {
+        let counters = Counters::of(period);
+        let requests = counters.requests.unwrap_or(0);
+        let summary = ["summaries", "histograms"].iter().find_map(|key| period.get(*key)?.get("http.response_time"));
+        let course = recorder.timeline();
+        course.interval(first as i64, last as i64, (requests, Some(counters.all.failures(requests))), window(summary));
+        users = users.saturating_add(counters.came).saturating_sub(counters.left);
+        course.users(last as i64, users as f64);
+    }
+}
+
+/// A period is told when it ends, about ten seconds after the one before.
+fn course_1(periods: &[&Map<String, Value>], recorder: &mut Recorder) {
+    const PERIOD_MS: f64 = 10_000.0;
+    let stamp = |period: &Map<String, Value>| period.get("timestamp")?.as_str()?.parse::<Timestamp>().ok().map(millis);
+    let mut periods: Vec<_> = periods.iter().filter_map(|period| Some((stamp(period)?, *period))).collect();
+    periods.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut before: Option<f64> = None;
+    for (end, period) in periods {
+        let (all, requests) = outcomes(period);
+        let start = before.filter(|start| end - start < 2.0 * PERIOD_MS).unwrap_or(end - PERIOD_MS);
+        let course = recorder.timeline();
+        course.interval(start as i64, end as i64, (requests, Some(all.failures(requests))), window(period.get("latency")));
+        course.users(end as i64, number(period.get("concurrency")).unwrap_or(f64::NAN));
+        before = Some(end);
+    }
+}
+
+/// p50 and p95 of a period.
+fn window(summary: Option<&Value>) -> Option<[f64; 2]> {
+    Some([number(summary?.get("median"))?, number(summary?.get("p95"))?])
 }
 
 fn number(value: Option<&Value>) -> Option<f64> {
@@ -89,10 +137,13 @@ impl Outcomes<'_> {
         self.codes.iter().filter(|(code, _)| code.parse().is_ok_and(|code: u32| code >= 400)).map(|(code, n)| (*code, n))
     }
 
-    fn hand_over(&self, requests: u64, draft: &mut Draft) {
-        let failures = Self::sum(self.failed_codes().map(|(_, count)| count).chain(self.errors.values()));
+    fn failures(&self, requests: u64) -> u64 {
         // An answer that is no 200 can also fail an expectation, and is then counted twice.
-        draft.requests(requests).failures(failures.min(requests));
+        Self::sum(self.failed_codes().map(|(_, count)| count).chain(self.errors.values())).min(requests)
+    }
+
+    fn hand_over(&self, requests: u64, draft: &mut Draft) {
+        draft.requests(requests).failures(self.failures(requests));
         for (code, count) in self.failed_codes() {
             draft.error(&format!("HTTP {code}"), *count);
         }
@@ -102,37 +153,63 @@ impl Outcomes<'_> {
     }
 }
 
+/// The counters of version 2, of the run or of a period.
+#[derive(Default)]
+struct Counters<'a> {
+    all: Outcomes<'a>,
+    endpoints: BTreeMap<&'a str, Outcomes<'a>>,
+    requests: Option<u64>,
+    /// Virtual users that began, and that are done.
+    came: u64,
+    left: u64,
+    /// Of the user's own scripts.
+    custom: Vec<(&'a str, u64)>,
+}
+
+impl<'a> Counters<'a> {
+    fn of(report: &'a Map<String, Value>) -> Self {
+        let mut found = Self::default();
+        let mut responses = None;
+        for (key, value) in object(report, "counters") {
+            let Some(count) = value.as_u64() else { continue };
+            if let Some(rest) = key.strip_prefix(PLUGIN) {
+                if let Some((name, code)) = rest.rsplit_once(".codes.") {
+                    found.endpoints.entry(name).or_default().codes.insert(code, count);
+                } else if let Some((name, error)) = rest.rsplit_once(".errors.") {
+                    found.endpoints.entry(name).or_default().errors.insert(error, count);
+                }
+            } else if let Some(code) = key.strip_prefix("http.codes.") {
+                found.all.codes.insert(code, count);
+            } else if let Some(error) = key.strip_prefix("errors.") {
+                found.all.errors.insert(error, count);
+            } else {
+                match key {
+                    "http.requests" => found.requests = Some(count),
+                    "http.responses" => responses = Some(count),
+                    "vusers.created" => found.came = count,
+                    "vusers.completed" | "vusers.failed" => found.left = found.left.saturating_add(count),
+                    _ if OWN.iter().any(|own| key.starts_with(own)) => {}
+                    _ => found.custom.push((key, count)),
+                }
+            }
+        }
+        found.requests = found.requests.or(responses);
+        found
+    }
+}
+
 fn version_2(aggregate: &Map<String, Value>, recorder: &mut Recorder) {
     if let (Some(first), Some(last)) = (number(aggregate.get("firstMetricAt")), number(aggregate.get("lastMetricAt"))) {
         recorder.spans(first, last);
     }
-    let mut all = Outcomes::default();
-    let mut endpoints: BTreeMap<&str, Outcomes<'_>> = BTreeMap::new();
-    let (mut requests, mut responses) = (None, None);
-    for (key, value) in object(aggregate, "counters") {
-        let Some(count) = value.as_u64() else { continue };
-        if let Some(rest) = key.strip_prefix(PLUGIN) {
-            if let Some((name, code)) = rest.rsplit_once(".codes.") {
-                endpoints.entry(name).or_default().codes.insert(code, count);
-            } else if let Some((name, error)) = rest.rsplit_once(".errors.") {
-                endpoints.entry(name).or_default().errors.insert(error, count);
-            }
-        } else if let Some(code) = key.strip_prefix("http.codes.") {
-            all.codes.insert(code, count);
-        } else if let Some(error) = key.strip_prefix("errors.") {
-            all.errors.insert(error, count);
-        } else if key == "http.requests" {
-            requests = Some(count);
-        } else if key == "http.responses" {
-            responses = Some(count);
-        } else if !OWN.iter().any(|own| key.starts_with(own)) {
-            recorder.total().reported(Metric::Custom(key.to_owned()), count as f64, Some(0.0));
-        }
+    let counters = Counters::of(aggregate);
+    for (key, count) in counters.custom {
+        recorder.total().reported(Metric::Custom(key.to_owned()), count as f64, Some(0.0));
     }
-    if let Some(requests) = requests.or(responses) {
-        all.hand_over(requests, recorder.total());
+    if let Some(requests) = counters.requests {
+        counters.all.hand_over(requests, recorder.total());
     }
-    for (name, outcomes) in &endpoints {
+    for (name, outcomes) in &counters.endpoints {
         let requests = outcomes.responses().saturating_add(Outcomes::sum(outcomes.errors.values()));
         outcomes.hand_over(requests, recorder.endpoint(None, name));
     }
@@ -176,14 +253,21 @@ fn latency(summary: &Value, draft: &mut Draft) {
     }
 }
 
-fn version_1(aggregate: &Map<String, Value>, recorder: &mut Recorder) {
+/// What version 1 says of the run or of a period, and the number of requests.
+fn outcomes(report: &Map<String, Value>) -> (Outcomes<'_>, u64) {
     let mut all = Outcomes::default();
     for (key, into) in [("codes", &mut all.codes), ("errors", &mut all.errors)] {
-        into.extend(object(aggregate, key).filter_map(|(name, count)| Some((name, count.as_u64()?))));
+        into.extend(object(report, key).filter_map(|(name, count)| Some((name, count.as_u64()?))));
     }
-    let completed = whole(aggregate.get("requestsCompleted")).unwrap_or_else(|| all.responses());
+    let completed = whole(report.get("requestsCompleted")).unwrap_or_else(|| all.responses());
+    let requests = completed.saturating_add(Outcomes::sum(all.errors.values()));
+    (all, requests)
+}
+
+fn version_1(aggregate: &Map<String, Value>, recorder: &mut Recorder) {
+    let (all, requests) = outcomes(aggregate);
     let draft = recorder.total();
-    all.hand_over(completed.saturating_add(Outcomes::sum(all.errors.values())), draft);
+    all.hand_over(requests, draft);
     if let Some(summary) = aggregate.get("latency") {
         // Version 1 kept whole distributions.
         for (metric, key) in [

@@ -2,8 +2,9 @@
 //!
 //! Quirks: the report's printed minima, maxima and percentiles are cut to whole ms, its histogram in microseconds is not (and
 //! is missing before 0.19, where times are rounded in whole ms); transactions and scenarios are other things than requests;
-//! a log row with `update` re-marks an earlier request; rows made up against coordinated omission are left out. The log's
-//! `raw` holds headers and bodies: only the method is taken from it.
+//! a log row with `update` re-marks an earlier request; rows made up against coordinated omission are left out; its times
+//! are since the start. The log's `raw` holds headers and bodies: only the method is taken from it. Beside a report, the log
+//! tells what happened when and nothing else.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +44,7 @@ pub(super) static CSV: Format = Format {
     title: "request log (`--request-log FILE --request-format csv`)",
     versions: "0.19",
     gives: Gives { percentiles: "any (from samples)", failures: true, users: false, time: false },
-    part: Part::Main { rank: 1, suffixes: SUFFIXES },
+    part: Part::Companion { rank: 1, suffixes: SUFFIXES },
     sniff: |head| {
         let line = head.first_line();
         Confidence::certain_if(line.starts_with("elapsed,") && line.contains("raw,name,final_url,redirected,response_time"))
@@ -57,7 +58,7 @@ pub(super) static JSON_LOG: Format = Format {
     title: "request log (`--request-log FILE`, its default format json)",
     versions: "0.19",
     gives: Gives { percentiles: "any (from samples)", failures: true, users: false, time: false },
-    part: Part::Main { rank: 1, suffixes: SUFFIXES },
+    part: Part::Companion { rank: 1, suffixes: SUFFIXES },
     sniff: |head| Confidence::certain_if(head.json().has(&["raw", "final_url", "response_time", "update"])),
     parse: parse_json_log,
 };
@@ -208,6 +209,14 @@ fn coarse_step(ms: f64) -> f64 {
     }
 }
 
+/// Reads the rows of a request log.
+#[derive(Default)]
+struct Log {
+    /// Whether no report tells the figures.
+    alone: bool,
+    span: Span<f64>,
+}
+
 /// One row of the request log.
 struct Hit<'a> {
     method: Option<&'a str>,
@@ -219,20 +228,47 @@ struct Hit<'a> {
     update: bool,
 }
 
-fn add(hit: &Hit<'_>, span: &mut Span<f64>, recorder: &mut Recorder) {
-    let samples = recorder.endpoint(hit.method, hit.name).samples();
-    if hit.update {
-        // The same request again, with another opinion on whether it was fine.
-        samples.failures =
-            samples.failures.map(|failures| if hit.success { failures.saturating_sub(1) } else { failures + 1 });
-        return;
+impl Log {
+    fn begin(recorder: &mut Recorder) -> Self {
+        recorder.tool("Goose");
+        recorder.timeline().since_start();
+        Self { alone: recorder.is_empty(), span: Span::default() }
     }
-    let start = hit.elapsed_ms / 1e3;
-    span.add(start, start + hit.ms / 1e3);
-    samples.add(Some(nanos(hit.ms, 1e6)), Some(hit.success));
-    if !hit.success {
-        let text = if hit.code == 0 { "no response".to_owned() } else { format!("HTTP {}", hit.code) };
-        recorder.endpoint(hit.method, hit.name).error(&text, 1);
+
+    fn add(&mut self, hit: &Hit<'_>, recorder: &mut Recorder) {
+        let end_ms = (hit.elapsed_ms + hit.ms) as i64;
+        let course = recorder.timeline();
+        match (hit.update, hit.success) {
+            (false, ok) => course.add(end_ms, Some(nanos(hit.ms, 1e6)), Some(ok)),
+            // The same request again, with another opinion on whether it was fine.
+            (true, false) => course.failed(end_ms),
+            (true, true) => course.mended(end_ms),
+        }
+        if !self.alone {
+            return;
+        }
+        let draft = recorder.endpoint(hit.method, hit.name);
+        let samples = draft.samples();
+        if hit.update {
+            samples.failures =
+                samples.failures.map(|failures| if hit.success { failures.saturating_sub(1) } else { failures + 1 });
+            return;
+        }
+        let start = hit.elapsed_ms / 1e3;
+        self.span.add(start, start + hit.ms / 1e3);
+        samples.add(Some(nanos(hit.ms, 1e6)), Some(hit.success));
+        if !hit.success {
+            let text = if hit.code == 0 { "no response".to_owned() } else { format!("HTTP {}", hit.code) };
+            draft.error(&text, 1);
+        }
+    }
+
+    /// The latencies of the log were rounded so, in ms.
+    fn finish(self, step: f64, recorder: &mut Recorder) {
+        if self.alone {
+            recorder.sample_step(step);
+            self.span.finish(recorder);
+        }
     }
 }
 
@@ -242,9 +278,8 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
         ["elapsed", "raw", "name", "response_time", "status_code", "success", "update"].map(|word| rows.need(word));
     let (elapsed, raw, name, time, code, success, update) = (elapsed?, raw?, name?, time?, code?, success?, update?);
     let (fine, omission) = (rows.find("response_time_us"), rows.find("coordinated_omission_elapsed"));
-    recorder.tool("Goose");
-    recorder.sample_step(if fine.is_some() { 0.001 } else { 1.0 });
-    let mut span = Span::default();
+    let step = if fine.is_some() { 0.001 } else { 1.0 };
+    let mut log = Log::begin(recorder);
     rows.each(recorder, |row, recorder| {
         if let Some(at) = omission
             && row.number(at, "milliseconds")? > 0.0
@@ -266,10 +301,10 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
             success: flag(success)?,
             update: flag(update)?,
         };
-        add(&hit, &mut span, recorder);
+        log.add(&hit, recorder);
         Ok(())
     })?;
-    span.finish(recorder);
+    log.finish(step, recorder);
     Ok(())
 }
 
@@ -296,8 +331,7 @@ struct Raw {
 }
 
 fn parse_json_log(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseError> {
-    recorder.tool("Goose");
-    let mut span = Span::default();
+    let mut log = Log::begin(recorder);
     let mut line = Vec::new();
     let mut at = 0;
     let mut step = 0.001;
@@ -319,13 +353,12 @@ fn parse_json_log(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<()
                     success: row.success,
                     update: row.update,
                 };
-                add(&hit, &mut span, recorder);
+                log.add(&hit, recorder);
                 recorder.good_row();
             }
             Err(error) => recorder.bad_row(at, format!("not a request of Goose: {error}")),
         }
     }
-    recorder.sample_step(step);
-    span.finish(recorder);
+    log.finish(step, recorder);
     Ok(())
 }

@@ -42,7 +42,8 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     let (timestamp, name) = (table.need(&["timestamp"])?, table.need(&["name"])?);
     let users = table.find(&["user count"]);
     let method = table.find(&["type"]);
-    let mut course = Course::of(&table);
+    // The JSON tells the requests of each second too, and better.
+    let mut course = Course { counts: recorder.timeline().slices().len() == 0, ..Course::of(&table) };
     let mut last_rows: BTreeMap<(String, String), Row> = BTreeMap::new();
     while let Some(row) = table.next_row()? {
         let key = |at| row.text(at).unwrap_or_default();
@@ -71,6 +72,8 @@ fn is_total(method: &str, name: &str) -> bool {
 
 /// The rows of the total over time: what came on top since the row before.
 struct Course {
+    /// Whether nothing else tells the requests.
+    counts: bool,
     requests: Option<usize>,
     failures: Option<usize>,
     percentiles: Option<(usize, usize)>,
@@ -80,6 +83,7 @@ struct Course {
 impl Course {
     fn of(table: &Table<'_>) -> Self {
         Self {
+            counts: true,
             requests: table.find(REQUESTS),
             failures: table.find(FAILURES),
             percentiles: table.find(&["50%"]).zip(table.find(&["95%"])),
@@ -93,7 +97,7 @@ impl Course {
             timeline.users(at_ms, users);
         }
         let count = |at: Option<usize>| at.and_then(|at| table.count(row, at).ok());
-        if let (Some(requests), Some(failures)) = (count(self.requests), count(self.failures)) {
+        if let (true, Some(requests), Some(failures)) = (self.counts, count(self.requests), count(self.failures)) {
             // After `--reset-stats` counting starts anew.
             let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
             let more = since(requests, self.seen.0);

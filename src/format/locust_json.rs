@@ -66,6 +66,11 @@ struct Entry {
     last_request_timestamp: Option<f64>,
     /// Rounded ms as text (whole or with `.0`) and how often.
     response_times: BTreeMap<String, u64>,
+    /// Seconds since the epoch as text.
+    #[serde(default)]
+    num_reqs_per_sec: BTreeMap<String, u64>,
+    #[serde(default)]
+    num_fail_per_sec: BTreeMap<String, u64>,
 }
 
 /// The array, where lines of a log stand before it.
@@ -154,6 +159,12 @@ fn figure(key: &str) -> Option<Metric> {
 fn record(entry: &Entry, recorder: &mut Recorder) -> Result<(), ParseError> {
     if let (Some(start), Some(last)) = (entry.start_time, entry.last_request_timestamp) {
         recorder.spans(start * 1e3, last * 1e3);
+    }
+    for (second, requests) in &entry.num_reqs_per_sec {
+        let failures = entry.num_fail_per_sec.get(second).copied().unwrap_or(0);
+        if let Some(at_ms) = second.parse::<i64>().ok().and_then(|second| second.checked_mul(1_000)) {
+            recorder.timeline().count(at_ms, *requests, Some(failures.min(*requests)));
+        }
     }
     let mut times = Vec::with_capacity(entry.response_times.len());
     for (ms, count) in &entry.response_times {

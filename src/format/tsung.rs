@@ -68,6 +68,17 @@ struct State {
     stats: BTreeMap<String, Stat>,
     /// Totals of counters, status codes among them.
     counters: BTreeMap<String, u64>,
+    dumps: Vec<Interval>,
+}
+
+/// What a dump says of the time since the one before.
+#[derive(Default)]
+struct Interval {
+    at_ms: i64,
+    requests: u64,
+    /// Answers below 400.
+    fine: u64,
+    users: Option<f64>,
 }
 
 impl State {
@@ -79,8 +90,43 @@ impl State {
         self.stats.insert(name.to_owned(), Stat { count, mean, max: extremes.0, min: extremes.1 });
     }
 
+    /// A dump begins that was written at this time, in seconds since the epoch.
+    fn dump(&mut self, second: i64) {
+        self.dumps.push(Interval { at_ms: second.saturating_mul(1_000), ..Interval::default() });
+    }
+
+    fn note(&mut self, name: &str, interval: f64) {
+        let Some(dump) = self.dumps.last_mut() else { return };
+        match name {
+            "request" => dump.requests = interval as u64,
+            "users" => dump.users = Some(interval),
+            _ if code(name).is_some_and(|code| (200..400).contains(&code)) => {
+                dump.fine = dump.fine.saturating_add(interval as u64);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether anything tells good requests from bad ones; else this is no HTTP test.
+    fn knows_failures(&self) -> bool {
+        self.counters.keys().any(|name| code(name).is_some() || name.starts_with("error_"))
+    }
+
+    /// Dumps are written at a fixed distance, the first one after that too.
+    fn course(&self, recorder: &mut Recorder) {
+        let knows = self.knows_failures();
+        let ends = || self.dumps.iter().map(|dump| dump.at_ms);
+        let first = ends().next().zip(ends().nth(1)).map(|(first, second)| first.saturating_mul(2).saturating_sub(second));
+        for (before, dump) in first.into_iter().chain(ends()).zip(&self.dumps) {
+            let failures = knows.then(|| dump.requests.saturating_sub(dump.fine));
+            recorder.timeline().interval(before, dump.at_ms, (dump.requests, failures), None);
+            recorder.timeline().users(dump.at_ms, dump.users.unwrap_or(f64::NAN));
+        }
+    }
+
     fn record(&self, recorder: &mut Recorder) {
         recorder.tool("Tsung");
+        self.course(recorder);
         for (name, stat) in &self.stats {
             if name.starts_with("tr_") {
                 figures(recorder.endpoint(None, name), stat);
@@ -92,7 +138,7 @@ impl State {
         let total = recorder.total();
         figures(total, stat);
         // Without any status and any error this is no HTTP test, and failures are not known.
-        if codes().next().is_some() || self.counters.keys().any(|name| name.starts_with("error_")) {
+        if self.knows_failures() {
             total.failures(stat.count.saturating_sub(fine));
         }
         for (code, times) in codes().filter(|(code, _)| !(200..400).contains(code)) {
@@ -123,6 +169,9 @@ fn parse_log(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
     let text = console::text(source)?;
     let mut state = State::default();
     for (line, at) in text.lines().zip(1_u64..) {
+        if let Some(second) = line.strip_prefix("# stats: dump at ").and_then(|second| second.trim().parse().ok()) {
+            state.dump(second);
+        }
         let Some(rest) = line.strip_prefix("stats: ") else { continue };
         // `{cpu,"name@host"}` and the like: the load machine itself.
         if rest.starts_with('{') {
@@ -136,6 +185,7 @@ fn parse_log(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
             recorder.bad_row(at, "expected numbers");
             continue;
         };
+        state.note(name, numbers.first().copied().unwrap_or_default());
         match numbers.as_slice() {
             // Some old versions have one more in the middle.
             [count, mean, _, max, min, global_mean, .., global_count] => {
@@ -157,6 +207,8 @@ fn parse_log(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
 
 #[derive(Deserialize)]
 struct Dump {
+    /// Seconds since the epoch.
+    timestamp: i64,
     samples: Vec<Sample>,
 }
 
@@ -188,7 +240,9 @@ fn parse_json(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Pa
             continue;
         };
         recorder.good_row();
+        state.dump(dump.timestamp);
         for sample in dump.samples {
+            state.note(&sample.name, sample.value);
             let extremes = sample.max.zip(sample.min);
             let before = sample.global_mean.zip(sample.global_count);
             if let (Some(mean), Some(extremes), Some((global, count))) = (sample.mean, extremes, before) {

@@ -190,9 +190,9 @@ pub fn settle_shards(run: &mut Run) {
     run.notices.push(Notice::new(SHARDS_MISSING, message));
 }
 
-/// A shard that tells no times leaves a hole that nobody could see: then there is no timeline.
+/// A shard that tells no times, or none that a clock shows, leaves a hole that nobody could see: then there is no timeline.
 fn add_timelines(sum: Option<Timeline>, shard: Option<Timeline>) -> Option<Timeline> {
-    sum.zip(shard).map(|(mut sum, shard)| {
+    sum.zip(shard).filter(|(sum, shard)| !sum.is_relative() && !shard.is_relative()).map(|(mut sum, shard)| {
         sum.add_shard(&shard);
         sum
     })

@@ -229,6 +229,19 @@ impl Draft {
         }
     }
 
+    /// The latencies of all parts, if each has some; counts are known already, or unknown.
+    fn add_latency<'h>(&mut self, mut parts: impl Iterator<Item = Option<&'h Histogram>>) {
+        let sum = parts.try_fold(Histogram::default(), |mut sum, part| {
+            sum.merge(part?);
+            Some(sum)
+        });
+        self.samples = sum.map(|latency| Samples {
+            requests: self.requests.unwrap_or_else(|| latency.count()),
+            failures: self.failures,
+            latency,
+        });
+    }
+
     /// Takes out what stands apart.
     pub fn take_apart(&mut self) -> Option<Samples> {
         self.apart.take()
@@ -709,11 +722,7 @@ pub(super) fn add_endpoints(parts: &[&Endpoint], duration_s: Option<f64>) -> End
         let count = draft.errors.entry(error.message.clone()).or_default();
         *count = count.saturating_add(error.count);
     }
-    if parts.iter().all(|part| part.histogram.is_some()) {
-        for histogram in parts.iter().filter_map(|part| part.histogram.as_ref()) {
-            draft.samples().latency.merge(histogram);
-        }
-    }
+    draft.add_latency(parts.iter().map(|part| part.histogram.as_ref()));
     let step = parts
         .iter()
         .map(|part| part.metrics.get(&Metric::LatencyMin).and_then(Measurement::step))
@@ -734,12 +743,7 @@ fn add_up(endpoints: &[Endpoint], duration_s: Option<f64>, step: Option<f64>) ->
     if let Some(rate) = endpoints.iter().map(|endpoint| endpoint.value(&Metric::Throughput)).sum::<Option<f64>>() {
         draft.computed(Metric::Throughput, rate, Some(0.0));
     }
-    if endpoints.iter().all(|endpoint| endpoint.histogram.is_some()) {
-        let samples = draft.samples();
-        for histogram in endpoints.iter().filter_map(|endpoint| endpoint.histogram.as_ref()) {
-            samples.latency.merge(histogram);
-        }
-    }
+    draft.add_latency(endpoints.iter().map(|endpoint| endpoint.histogram.as_ref()));
     Some(draft.finish(duration_s, step))
 }
 
@@ -782,6 +786,21 @@ mod tests {
             (Some(450), Some(1), Some(90.0))
         );
         assert_eq!(total.value(&Metric::LatencyP50), None);
+    }
+
+    #[test]
+    fn a_sum_with_unknown_failures_has_unknown_failures() {
+        let mut recorder = Recorder::new();
+        for (name, ok) in [("a", Some(true)), ("b", None)] {
+            recorder.endpoint(None, name).samples().add(Some(1_000_000), ok);
+        }
+        let run = recorder.finish().unwrap();
+        let total = run.total.unwrap();
+        assert_eq!((total.requests, total.failures, total.error_rate()), (Some(2), None, None));
+        let parts: Vec<&Endpoint> = run.endpoints.iter().collect();
+        let sum = add_endpoints(&parts, None);
+        assert_eq!((sum.requests, sum.failures, sum.error_rate()), (Some(2), None, None));
+        assert_eq!(sum.value(&Metric::LatencyMax), Some(1.0));
     }
 
     #[test]

@@ -32,10 +32,12 @@ const LATEST_MS: i64 = 253_402_300_799_999;
 /// Nanoseconds in the milliseconds that the model speaks.
 const NANOS: f64 = 1e6;
 
-/// A run over time.
+/// A run over time. Its instants are ms since the epoch, or since the run's start where the artifact tells no more.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct Timeline {
+    /// Whether instants count from the run's start.
+    relative: bool,
     /// Width of a slice in seconds, as a power of two.
     width: u32,
     /// The first slice begins at this multiple of the width since the epoch.
@@ -75,7 +77,7 @@ pub struct Slice {
     pub failures: Option<u64>,
     /// Most concurrent users.
     pub users: Option<f64>,
-    /// p50 and p95 in ms of a sliding window that ends in this slice, where a tool gives nothing better.
+    /// p50 and p95 in ms of a window around or before this slice, where a tool gives nothing better.
     window: Option<[f64; 2]>,
     /// Requests per bin of latency.
     bins: Vec<u32>,
@@ -84,7 +86,7 @@ pub struct Slice {
 impl Slice {
     /// Median and 95th percentile in ms, where anything is known of latency.
     pub fn percentiles(&self) -> Option<[f64; 2]> {
-        Some([self.quantile_ms(0.5)?, self.quantile_ms(0.95)?]).or(self.window)
+        self.quantile_ms(0.5).zip(self.quantile_ms(0.95)).map(Into::into).or(self.window)
     }
 
     fn quantile_ms(&self, level: f64) -> Option<f64> {
@@ -124,7 +126,17 @@ impl Slice {
 }
 
 impl Timeline {
-    /// One request at an instant (ms since the epoch): its latency in ns if it had one, whether it was fine if that is known.
+    /// All instants are since the run's start, and nobody knows when that was.
+    pub fn since_start(&mut self) {
+        self.relative = true;
+    }
+
+    /// Whether instants count from the run's start.
+    pub fn is_relative(&self) -> bool {
+        self.relative
+    }
+
+    /// One request at an instant: its latency in ns if it had one, whether it was fine if that is known.
     pub fn add(&mut self, at_ms: i64, latency_ns: Option<u64>, ok: Option<bool>) {
         let Some(slice) = self.slice_at(at_ms) else { return };
         slice.failures = slice.outcomes().zip(ok).map(|(failures, ok)| failures + u64::from(!ok));
@@ -140,10 +152,17 @@ impl Timeline {
         }
     }
 
-    /// A request at an instant (ms since the epoch), which was or will be added as a good one, has failed after all.
+    /// A request at an instant, which was or will be added as a good one, has failed after all.
     pub fn failed(&mut self, at_ms: i64) {
         if let Some(slice) = self.slice_at(at_ms) {
             slice.failures = slice.outcomes().map(|failures| failures.saturating_add(1));
+        }
+    }
+
+    /// A request at an instant, which was added as a failed one, was fine after all.
+    pub fn mended(&mut self, at_ms: i64) {
+        if let Some(slice) = self.slice_at(at_ms) {
+            slice.failures = slice.failures.map(|failures| failures.saturating_sub(1));
         }
     }
 
@@ -152,7 +171,7 @@ impl Timeline {
         self.slices.iter_mut().for_each(|slice| slice.failures = None);
     }
 
-    /// Many requests at an instant (ms since the epoch), with latencies in ns and how often each.
+    /// Many requests at an instant, with latencies in ns and how often each.
     pub fn add_many(&mut self, at_ms: i64, requests: u64, failures: u64, latencies: impl Iterator<Item = (u64, u64)>) {
         let mut many = Slice { requests, failures: Some(failures), ..Slice::default() };
         for (nanos, times) in latencies {
@@ -169,14 +188,43 @@ impl Timeline {
         }
     }
 
-    /// Many requests at an instant (ms since the epoch), of which only counts are known.
+    /// Many requests at an instant, of which only counts are known.
     pub fn count(&mut self, at_ms: i64, requests: u64, failures: Option<u64>) {
         if let Some(slice) = self.slice_at(at_ms) {
             slice.absorb(&Slice { requests, failures, ..Slice::default() }, f64::max);
         }
     }
 
-    /// So many concurrent users at an instant (ms since the epoch).
+    /// What a tool says of an interval as a whole: its requests are spread evenly over it, in slices about as wide as it is.
+    pub fn interval(&mut self, from_ms: i64, to_ms: i64, count: (u64, Option<u64>), window: Option<[f64; 2]>) {
+        let (requests, failures) = count;
+        let valid = 0..=LATEST_MS;
+        if from_ms >= to_ms || !valid.contains(&from_ms) || !valid.contains(&to_ms) {
+            return;
+        }
+        let seconds = (to_ms - from_ms) / 1_000;
+        while self.width < seconds.checked_ilog2().unwrap_or(0).min(WIDEST) {
+            self.widen();
+        }
+        self.reach(from_ms / 1_000);
+        self.reach(to_ms / 1_000);
+        let width_ms = 1_000_i64 << self.width;
+        let share = |count: u64, until_ms: i64| {
+            (count as f64 * (until_ms.clamp(from_ms, to_ms) - from_ms) as f64 / (to_ms - from_ms) as f64).round() as u64
+        };
+        for start_ms in (from_ms / width_ms..=(to_ms - 1) / width_ms).map(|at| at * width_ms) {
+            let part = |count: u64| share(count, start_ms + width_ms) - share(count, start_ms);
+            // Apart, so that no slice has more failures than requests.
+            let failed = failures.map(part);
+            let fine = part(requests.saturating_sub(failures.unwrap_or(0)));
+            self.count(start_ms, fine + failed.unwrap_or(0), failed);
+            if let Some(percentiles) = window.filter(|_| (from_ms..to_ms).contains(&(start_ms + width_ms / 2))) {
+                self.window(start_ms, percentiles);
+            }
+        }
+    }
+
+    /// So many concurrent users at an instant.
     pub fn users(&mut self, at_ms: i64, users: f64) {
         if users.is_finite()
             && users >= 0.0
@@ -186,7 +234,7 @@ impl Timeline {
         }
     }
 
-    /// p50 and p95 in ms of a window that ends at an instant (ms since the epoch), as a tool reports them.
+    /// p50 and p95 in ms of a window that ends at an instant, as a tool reports them.
     pub fn window(&mut self, at_ms: i64, percentiles: [f64; 2]) {
         if percentiles.iter().all(|value| value.is_finite() && *value >= 0.0)
             && let Some(slice) = self.slice_at(at_ms)
@@ -223,6 +271,13 @@ impl Timeline {
     }
 
     fn absorb(&mut self, other: &Self, users: fn(f64, f64) -> f64) {
+        if self.slices.is_empty() && !other.slices.is_empty() {
+            self.relative = other.relative;
+        }
+        // Nobody knows which instants of the two are the same.
+        if self.relative != other.relative {
+            return;
+        }
         while self.width < other.width {
             self.widen();
         }
@@ -253,9 +308,11 @@ impl Timeline {
         self.slices.len() > 1
     }
 
-    /// When the first slice begins.
+    /// When the first slice begins, if anybody knows.
     pub fn start(&self) -> Option<Timestamp> {
-        Timestamp::from_second(self.first.checked_shl(self.width)?).ok().filter(|_| !self.slices.is_empty())
+        Timestamp::from_second(self.first.checked_shl(self.width)?)
+            .ok()
+            .filter(|_| !self.slices.is_empty() && !self.relative)
     }
 
     fn slice_at(&mut self, at_ms: i64) -> Option<&mut Slice> {
@@ -323,9 +380,9 @@ fn middle_of(bin: usize) -> f64 {
 /// A timeline as JSON.
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct Wire {
-    /// When the first slice begins.
-    #[schemars(with = "Moment")]
-    start: Timestamp,
+    /// When the first slice begins; null where the artifact only tells times since the run's start.
+    #[schemars(with = "Option<Moment>")]
+    start: Option<Timestamp>,
     /// Width of a slice in seconds: a power of two.
     width_s: u32,
     /// In order of time, without holes.
@@ -370,7 +427,7 @@ impl JsonSchema for Timeline {
 impl From<Timeline> for Wire {
     fn from(timeline: Timeline) -> Self {
         Self {
-            start: timeline.start().unwrap_or_default(),
+            start: timeline.start(),
             width_s: 1 << timeline.width,
             slices: timeline.slices.iter().map(WireSlice::from).collect(),
             stages: timeline.stages,
@@ -419,8 +476,9 @@ impl TryFrom<Wire> for Timeline {
         }
         let slices: Option<VecDeque<Slice>> = wire.slices.into_iter().map(WireSlice::read).collect();
         let mut timeline = Self {
+            relative: wire.start.is_none(),
             width,
-            first: wire.start.as_second() >> width,
+            first: wire.start.map_or(0, |start| start.as_second() >> width),
             slices: slices.ok_or("a timeline's bins are not what loadgate wrote")?,
             stages: Vec::new(),
         };
@@ -505,6 +563,77 @@ mod tests {
         assert_eq!(failed.slices().map(|slice| slice.failures).collect::<Vec<_>>(), [Some(1), Some(0)]);
         failed.add(START_MS, Some(1), None);
         assert_eq!(failed.slices().next().unwrap().failures, None);
+    }
+
+    #[test]
+    fn intervals_are_spread_evenly_and_lose_no_request() {
+        let mut timeline = Timeline::default();
+        for at in 0..30 {
+            let from = START_MS + 2_500 + at * 10_000;
+            timeline.interval(from, from + 10_000, (100, Some(10)), Some([5.0, 9.0 + at as f64]));
+        }
+        assert_eq!((timeline.width_s(), timeline.slices().len()), (8.0, 38));
+        assert_eq!(timeline.slices().map(|slice| slice.requests).sum::<u64>(), 3_000);
+        assert_eq!(timeline.slices().map(|slice| slice.failures.unwrap()).sum::<u64>(), 300);
+        let inner: Vec<&Slice> = timeline.slices().skip(1).take(36).collect();
+        assert!(inner.iter().all(|slice| (79..=81).contains(&slice.requests)), "{inner:?}");
+        assert!(inner.iter().all(|slice| slice.percentiles().is_some()), "{inner:?}");
+        // Too long, backwards, or at no time at all.
+        for (from, to) in [(0, LATEST_MS), (5, 5), (9, 3), (-5, 5), (i64::MIN, i64::MAX)] {
+            timeline.interval(from, to, (7, Some(9)), None);
+        }
+        assert!(timeline.slices().len() <= SLICES);
+        assert!(timeline.slices().all(|slice| slice.failures.unwrap() <= slice.requests));
+    }
+
+    #[test]
+    fn times_since_the_start_stay_so_and_are_never_mixed_with_others() {
+        let (mut relative, mut absolute) = (Timeline::default(), Timeline::default());
+        relative.since_start();
+        for second in [0, 1, 1] {
+            relative.add(second * 1_000, Some(1_000_000), Some(true));
+            absolute.add(START_MS + second * 1_000, Some(1_000_000), Some(true));
+        }
+        let text = serde_json::to_string(&relative).unwrap();
+        assert!(text.starts_with(r#"{"start":null,"width_s":1,"#), "{text}");
+        let read: Timeline = serde_json::from_str(&text).unwrap();
+        assert!(read.is_relative() && read.start().is_none());
+        assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        let known = absolute.clone();
+        absolute.merge(&relative);
+        assert_eq!(absolute, known);
+        let mut empty = Timeline::default();
+        empty.merge(&relative);
+        assert_eq!(serde_json::to_string(&empty).unwrap(), text);
+    }
+
+    #[test]
+    fn shards_add_their_users_and_a_stage_spans_all_of_them() {
+        let shard = |late: i64| {
+            let mut timeline = Timeline::default();
+            let start = START_MS / 1_000 + late;
+            for second in 0..10 {
+                timeline.users((start + second) * 1_000, 5.0);
+                timeline.add((start + second) * 1_000, Some(1_000_000), Some(second != 3));
+            }
+            timeline.stage(Stage { name: "at 5".to_owned(), begin: start, from: start + 2, end: start + 10 });
+            timeline
+        };
+        let mut sum = shard(0);
+        sum.add_shard(&shard(1));
+        let users: Vec<Option<f64>> = sum.slices().map(|slice| slice.users).collect();
+        let mut expected = vec![Some(10.0); 11];
+        (expected[0], expected[10]) = (Some(5.0), Some(5.0));
+        assert_eq!(users, expected);
+        assert_eq!(
+            sum.slices().map(|slice| slice.failures.unwrap()).collect::<Vec<_>>(),
+            [0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0]
+        );
+        assert_eq!(sum.stages().collect::<Vec<_>>(), [("at 5", [0.0, 2.0, 11.0])]);
+        // Parts of one artifact tell of the same users.
+        let mut same = shard(0);
+        same.merge(&shard(0));
+        assert!(same.slices().all(|slice| slice.users == Some(5.0) && slice.requests == 2));
     }
 
     #[test]

@@ -805,6 +805,112 @@ fn length_failures_of_ab_are_no_errors() {
     assert_eq!((run.endpoints[0].requests, run.endpoints[0].failures), (Some(400), Some(8)));
 }
 
+/// What files tell of the course of a run equals what they tell of the whole, and all formats with times tell it.
+#[test]
+fn a_course_has_the_requests_of_its_run() {
+    let (mut tells, mut wrong) = (std::collections::BTreeSet::new(), Vec::new());
+    let mut files = Vec::new();
+    artifacts(&fixtures(), &mut files);
+    for path in files {
+        let Ok(run) = read_one(&path) else { continue };
+        let (Some(timeline), Some(total)) = (&run.timeline, &run.total) else { continue };
+        let requests: u64 = timeline.slices().map(|slice| slice.requests).sum();
+        let busy = timeline.slices().filter(|slice| slice.requests > 0);
+        let failures = busy.map(|slice| slice.failures).sum::<Option<u64>>();
+        // A plan's ramps are drawn, not judged.
+        let planned = timeline.stages().next().is_some();
+        let same = Some(requests) == total.requests && failures == total.failures;
+        if !(same || planned && Some(requests) > total.requests) {
+            wrong.push(format!(
+                "{}: {requests} {failures:?}, {:?} {:?}",
+                path.display(),
+                total.requests,
+                total.failures
+            ));
+        }
+        tells.insert(run.format.clone());
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for format in
+        "ab-gnuplot artillery gatling-binary gatling-log goose-csv h2load-log jmeter-xml k6-csv k6-json locust-history \
+                   locust-json locust-loadgate simple-samples tsung-dump tsung-json tsung-log vegeta-csv vegeta-json"
+            .split_whitespace()
+    {
+        assert!(tells.contains(format), "{format}");
+    }
+}
+
+#[test]
+fn artillery_1_tells_a_period_when_it_ends() {
+    let period = |second: u32, p95: u32| {
+        format!(
+            r#"{{"timestamp":"2019-05-01T10:00:{second}.000Z","requestsCompleted":90,"concurrency":{second},
+                "latency":{{"min":1,"max":99,"median":20,"p95":{p95},"p99":99}},"codes":{{"200":80,"500":10}},"errors":{{"ECONNRESET":10}}}}"#
+        )
+    };
+    let text = format!(
+        r#"{{"aggregate":{{"requestsCompleted":270,"scenariosCreated":1,"latency":{{"median":20,"p95":60}},
+            "codes":{{"200":240,"500":30}},"errors":{{"ECONNRESET":30}}}},"intermediate":[{},{},{}]}}"#,
+        period(30, 62),
+        period(10, 60),
+        period(20, 61)
+    );
+    let run = read_text("report.json", &text).unwrap();
+    let timeline = run.timeline.unwrap();
+    assert_eq!((timeline.width_s(), timeline.start().unwrap().to_string().as_str()), (8.0, "2019-05-01T10:00:00Z"));
+    let slices: Vec<_> = timeline.slices().map(|slice| (slice.requests, slice.failures.unwrap_or(0))).collect();
+    assert_eq!(slices, [(80, 16), (80, 16), (80, 16), (60, 12)]);
+    let p95: Vec<_> = timeline.slices().map(|slice| slice.percentiles().map(|[_, p95]| p95)).collect();
+    assert_eq!(p95, [Some(60.0), Some(61.0), Some(62.0), Some(62.0)]);
+    assert_eq!(timeline.slices().filter_map(|slice| slice.users).collect::<Vec<_>>(), [10.0, 20.0, 30.0]);
+}
+
+#[test]
+fn calls_of_ghz_make_a_course_where_all_are_there() {
+    let call = |second: u32, status: &str| {
+        format!(
+            r#"{{"timestamp":"2018-12-30T16:50:0{second}-04:00","latency":2000000,"error":"","status":"{status}"}}"#
+        )
+    };
+    let text = |count: u32| {
+        format!(
+            r#"{{"count":{count},"total":3000000000,"average":2000000,"fastest":1,"slowest":3,"rps":1,
+                "options":{{"call":"a.B.C"}},"latencyDistribution":null,"statusCodeDistribution":{{"OK":2,"Unavailable":1}},"details":[{},{},{}]}}"#,
+            call(1, "OK"),
+            call(2, "Unavailable"),
+            call(3, "OK")
+        )
+    };
+    let run = read_text("ghz.json", &text(3)).unwrap();
+    let failures: Vec<_> = run.timeline.unwrap().slices().map(|slice| (slice.requests, slice.failures)).collect();
+    assert_eq!(failures, [(1, Some(0)), (1, Some(1)), (1, Some(0))]);
+    assert!(read_text("ghz.json", &text(4)).unwrap().timeline.is_none());
+}
+
+/// Beside a better account of the whole, files that tell of its course add only that.
+#[test]
+fn a_course_is_told_once_by_all_files_of_a_run() {
+    for (folder, files, format, relative) in [
+        ("goose", ["report.json", "requests.csv.gz"].as_slice(), "goose-report+goose-csv", true),
+        ("locust", &["run.json", "run_stats_history.csv"], "locust-json+locust-history", false),
+    ] {
+        let folder = fixtures().join(folder).join("base");
+        let artifacts: Vec<Artifact> = files
+            .iter()
+            .map(|name| Artifact { name: (*name).to_owned(), path: folder.join(name), member: None, named: true })
+            .collect();
+        let runs = read(&artifacts, &[]).unwrap().runs;
+        let [run] = runs.as_slice() else { panic!("{}", folder.display()) };
+        let timeline = run.timeline.as_ref().unwrap();
+        assert_eq!((run.format.as_str(), timeline.is_relative()), (format, relative));
+        let requests = timeline.slices().map(|slice| slice.requests).sum::<u64>();
+        let all = run.endpoints.iter().map(|endpoint| endpoint.requests.unwrap()).sum::<u64>();
+        assert_eq!(requests, all, "{format}");
+        assert!(timeline.slices().any(|slice| slice.percentiles().is_some()), "{format}");
+        assert_eq!(run.notices, [], "{format}");
+    }
+}
+
 /// The table of docs/FORMATS.md, from the registry.
 fn table_of_formats() -> String {
     let mut formats: Vec<_> = FORMATS.iter().collect();

@@ -69,7 +69,7 @@ pub fn course(timeline: &Timeline) -> Option<Chart> {
     let x = Axis::linear(0.0, seconds, LEFT, WIDTH - RIGHT);
     let mut top = 0.0;
     let mut last = None;
-    let shaded = shaded(timeline, &users, seconds);
+    let shaded = shaded(timeline);
     for strip in &strips {
         let plot = strip.draw(&mut svg, x, top, width, &shaded);
         if top == 0.0 {
@@ -128,26 +128,34 @@ impl Strip<'_> {
     }
 }
 
-/// What is shaded, in seconds: what the plan leaves out, or else where the number of users changes.
-fn shaded(timeline: &Timeline, users: &[Option<f64>], seconds: f64) -> Vec<(f64, f64)> {
+/// What is shaded, in seconds: what the plan leaves out, or else where the number of users changes, unless it does so most of
+/// the time.
+fn shaded(timeline: &Timeline) -> Vec<(f64, f64)> {
+    let seconds = timeline.width_s() * timeline.slices().len() as f64;
     let inside = |second: f64| second.clamp(0.0, seconds);
     let planned: Vec<(f64, f64)> =
         timeline.stages().map(|(_, [begin, from, _])| (inside(begin), inside(from))).filter(|(a, b)| a < b).collect();
     if timeline.stages().next().is_some() {
         return planned;
     }
-    let width = timeline.width_s();
-    ramps(users).into_iter().map(|(from, to)| (from as f64 * width, to as f64 * width)).collect()
+    let users: Vec<Option<f64>> = timeline.slices().map(|slice| slice.users).collect();
+    let ramps = ramps(&users);
+    let width = if ramps.iter().map(|(from, to)| to - from).sum::<usize>() * 2 > users.len() {
+        0.0
+    } else {
+        timeline.width_s()
+    };
+    ramps.into_iter().map(|(from, to)| (from as f64 * width, to as f64 * width)).filter(|(a, b)| a < b).collect()
 }
 
 /// What is shaded, in words.
 pub fn shading(timeline: &Timeline) -> &'static str {
-    if timeline.stages().next().is_some() {
-        "shaded: ramp and warm-up, not judged"
-    } else if timeline.slices().any(|slice| slice.users.is_some()) {
-        "shaded: the number of users changes"
-    } else {
+    if shaded(timeline).is_empty() {
         ""
+    } else if timeline.stages().next().is_some() {
+        "shaded: ramp and warm-up, not judged"
+    } else {
+        "shaded: the number of users changes"
     }
 }
 
@@ -224,12 +232,62 @@ fn time_step(seconds: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::timeline::Stage;
 
     #[test]
     fn ramps_are_where_users_change() {
         let users = [1.0, 5.0, 10.0, 10.0, 10.0, 30.0, 50.0, 50.0].map(Some);
         assert_eq!(ramps(&users), [(0, 3), (5, 7)]);
         assert!(ramps(&[Some(5.0), Some(5.0), None]).is_empty());
+    }
+
+    /// Ten seconds of users; requests in each.
+    fn loaded(users: impl Fn(i64) -> f64) -> Timeline {
+        let mut timeline = Timeline::default();
+        for second in 0..10 {
+            timeline.users(second * 1_000, users(second));
+            timeline.add(second * 1_000, Some(5_000_000), Some(true));
+        }
+        timeline
+    }
+
+    /// Left and right edges of what is shaded in the first strip, as seconds of a course of ten.
+    fn shades(svg: &str) -> Vec<(f64, f64)> {
+        let second = |x: f64| ((x - LEFT) / (WIDTH - LEFT - RIGHT) * 10.0).round();
+        // `Mx yhWIDTHv…`
+        let edges = |path: &str| {
+            let (x, rest) = path.split_once(' ').unwrap();
+            let width = rest.split_once('h').unwrap().1.split_once('v').unwrap().0;
+            let x: f64 = x.parse().unwrap();
+            (second(x), second(x + width.parse::<f64>().unwrap()))
+        };
+        let all: Vec<(f64, f64)> = svg.split("class=\"ramp\" d=\"M").skip(1).map(edges).collect();
+        let strips = svg.matches("class=\"cap\"").count();
+        assert_eq!(all.len() % strips, 0, "every strip is shaded alike");
+        all[..all.len() / strips].to_vec()
+    }
+
+    #[test]
+    fn stages_are_named_and_what_they_leave_out_is_shaded() {
+        let mut timeline = loaded(|second| if second < 5 { 10.0 } else { 50.0 });
+        let stage = |name: &str, begin, from, end| Stage { name: name.to_owned(), begin, from, end };
+        timeline.stage(stage("at 10", 0, 1, 5));
+        timeline.stage(stage("at 50", 5, 7, 10));
+        let svg = course(&timeline).unwrap().svg;
+        assert_eq!(shades(&svg), [(0.0, 1.0), (5.0, 7.0)]);
+        assert!(svg.contains(">at 10<") && svg.contains(">at 50<"), "{svg}");
+        assert_eq!(svg.matches("class=\"cut\"").count(), 2);
+        assert_eq!(shading(&timeline), "shaded: ramp and warm-up, not judged");
+    }
+
+    #[test]
+    fn without_a_plan_changes_of_users_are_shaded_unless_there_is_nothing_else() {
+        let steps = loaded(|second| if second < 5 { 10.0 } else { 50.0 });
+        assert_eq!(shades(&course(&steps).unwrap().svg), [(5.0, 6.0)]);
+        assert_eq!(shading(&steps), "shaded: the number of users changes");
+        let noise = loaded(|second| second as f64 % 3.0);
+        assert_eq!(shades(&course(&noise).unwrap().svg), []);
+        assert_eq!(shading(&noise), "");
     }
 
     #[test]
