@@ -29,6 +29,7 @@ mod house;
 mod jmeter;
 mod merge;
 mod pages;
+mod release;
 mod reports;
 mod schema;
 mod secrets;
