@@ -4,6 +4,7 @@ pub mod archive;
 pub mod discover;
 pub mod open;
 pub mod shape;
+mod utf16;
 
 use std::path::PathBuf;
 

@@ -8,6 +8,7 @@ mod error;
 mod find;
 mod kind;
 mod names;
+mod path;
 mod profile;
 mod read;
 mod rules;

@@ -6,10 +6,10 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use encoding_rs_io::DecodeReaderBytesBuilder;
 use flate2::bufread::MultiGzDecoder;
 
 use super::archive::{self, Packed};
+use super::utf16::Utf16;
 use super::{Artifact, Head};
 
 /// Most bytes a compressed artifact may inflate to.
@@ -69,8 +69,9 @@ fn decoded(mut reader: Box<dyn BufRead + Send>) -> io::Result<Box<dyn BufRead + 
     if start.starts_with(&[0xef, 0xbb, 0xbf]) {
         reader.consume(3);
     } else if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
-        let utf8 = DecodeReaderBytesBuilder::new().bom_override(true).build(reader);
-        reader = Box::new(BufReader::with_capacity(BUFFER, utf8));
+        let big = start.starts_with(&[0xfe]);
+        reader.consume(2);
+        reader = Box::new(BufReader::with_capacity(BUFFER, Utf16::new(reader, big)));
     }
     Ok(reader)
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_saphyr::{Error as Yaml, Location};
 
+use super::path;
 use crate::excerpt::excerpt;
 use crate::policy::Place;
 
@@ -113,27 +114,27 @@ pub(super) fn shown(text: &str) -> String {
     format!("`{plain}`")
 }
 
-/// The YAML reader's complaint in our words. `at` is how far it came, `text` the file.
-pub(super) fn from_yaml(error: &Yaml, at: String, text: &str, path: &str) -> ConfigError {
+/// The YAML reader's complaint about `text`, the file, in our words.
+pub(super) fn from_yaml(error: &Yaml, text: &str, file: &str) -> ConfigError {
     let place = error.location().unwrap_or(Location::UNKNOWN);
+    let owner = || path::of_owner(text, place);
     let (at, complaint) = match error.without_snippet() {
         Yaml::SerdeUnknownField { field, expected, .. } => {
-            // The path ends with the unknown key itself; the place is what should not have it.
-            let parent = at.strip_suffix(field.as_str()).unwrap_or(&at).trim_end_matches('.').to_owned();
-            (parent, Complaint::new(format!("unknown key {}", shown(field)), choice(field, expected)))
+            (owner(), Complaint::new(format!("unknown key {}", shown(field)), choice(field, expected)))
         }
         Yaml::SerdeMissingField { field, .. } => {
             let hint = format!("add `{field}: …`; docs/CONFIG.md shows every key with an example");
-            (at, Complaint::new(format!("`{field}` is missing"), hint))
+            (owner(), Complaint::new(format!("`{field}` is missing"), hint))
         }
         Yaml::DuplicateMappingKey { key, .. } => {
             let key = shown(key.as_deref().unwrap_or("?"));
             let hint = "a key may stand only once; merge the two, or remove one";
-            (at, Complaint::new(format!("{key} stands here twice"), hint))
+            (owner(), Complaint::new(format!("{key} stands here twice"), hint))
         }
         Yaml::Unexpected { expected, .. } => {
             let (wanted, hint) = shape(expected);
-            (at, Complaint::new(format!("expected {wanted}, found {}", found(text, place)), hint))
+            let message = format!("expected {wanted}, found {}", found(text, place));
+            (path::of_value(text, place), Complaint::new(message, hint))
         }
         Yaml::MultipleDocuments { .. } => {
             let message = "expected one document, found a second one";
@@ -141,11 +142,12 @@ pub(super) fn from_yaml(error: &Yaml, at: String, text: &str, path: &str) -> Con
         }
         Yaml::Budget { .. } | Yaml::AliasReplayLimitExceeded { .. } | Yaml::AliasExpansionLimitExceeded { .. } => {
             let message = "the file unfolds into far more than a config can hold";
-            (at, Complaint::new(message, "write the values out instead of repeating them by `&anchor` and `*alias`"))
+            let hint = "write the values out instead of repeating them by `&anchor` and `*alias`";
+            (String::new(), Complaint::new(message, hint))
         }
-        other => (at, Complaint::new(plain(other), SYNTAX_HINT)),
+        other => (path::of_value(text, place), Complaint::new(plain(other), SYNTAX_HINT)),
     };
-    complaint.about(at, place, path)
+    complaint.about(at, place, file)
 }
 
 const SYNTAX_HINT: &str =

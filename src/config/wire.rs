@@ -6,7 +6,6 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_path_to_error::Segment;
 use serde_saphyr::{Location, Spanned};
 
 use super::error::{ConfigError, from_yaml};
@@ -252,8 +251,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
     }
 }
 
-/// Named things in the order of the file. The name is a plain text, because the path in messages is made of those; the
-/// place is that of the thing.
+/// Named things in the order of the file; the place is that of the thing.
 #[derive(Debug)]
 pub(super) struct Entries<T>(pub(super) Vec<(String, Placed<T>)>);
 
@@ -309,42 +307,21 @@ impl<T: JsonSchema> JsonSchema for Entries<T> {
 /// Far above any config a person writes, far below what an alias bomb needs.
 const MOST_NODES: usize = 30_000;
 
-impl File {
-    /// The text as keys and values; the first mistake with its place otherwise.
-    pub(super) fn parse(text: &str, path: &str) -> Result<Self, ConfigError> {
-        let options = serde_saphyr::options! {
-            budget: serde_saphyr::budget! { max_nodes: MOST_NODES, max_depth: 32 },
-            alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_NODES },
-            with_snippet: false,
-        };
-        let mut at = String::new();
-        let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |input| {
-            // `None` is a file of comments only.
-            serde_path_to_error::deserialize::<_, Option<Self>>(input).map(Option::unwrap_or_default).map_err(|error| {
-                at = dotted(error.path());
-                error.into_inner()
-            })
-        });
-        read.map_err(|error| from_yaml(&error, at, text, path))
+/// How every reading of the file is bounded.
+pub(super) fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_nodes: MOST_NODES, max_depth: 32 },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_NODES },
+        with_snippet: false,
     }
 }
 
-/// `suites.api.results[0]`, without the steps that [`Spanned`] adds and the one that has no name.
-fn dotted(path: &serde_path_to_error::Path) -> String {
-    let mut text = String::new();
-    for (depth, segment) in path.iter().enumerate() {
-        match segment {
-            // `Spanned` reads its content as a field `value`. At depth 1 stand names of the user's own.
-            Segment::Map { key } if key == "value" && depth != 1 => {}
-            Segment::Map { key } => {
-                if !text.is_empty() {
-                    text.push('.');
-                }
-                text.push_str(key);
-            }
-            Segment::Seq { index } => text.extend(["[", &index.to_string(), "]"]),
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
+impl File {
+    /// The text as keys and values; the first mistake with its place otherwise.
+    pub(super) fn parse(text: &str, path: &str) -> Result<Self, ConfigError> {
+        // `None` is a file of comments only.
+        serde_saphyr::from_str_with_options::<Option<Self>>(text, options())
+            .map(Option::unwrap_or_default)
+            .map_err(|error| from_yaml(&error, text, path))
     }
-    text
 }
