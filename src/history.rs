@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -76,6 +76,35 @@ pub struct Line {
     /// What was said of rows, by label, where it was not simply `pass`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub states: BTreeMap<String, BTreeMap<Metric, Status>>,
+}
+
+/// What tells one line from the others, read without its figures: those are nearly all of a line, and most uses need none.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Head {
+    schema: String,
+    /// As in [`Line`].
+    pub time: Timestamp,
+    /// As in [`Line`].
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// As in [`Line`].
+    #[serde(default, rename = "ref")]
+    pub git_ref: Option<String>,
+    /// As in [`Line`].
+    #[serde(default)]
+    pub workflow_run_id: Option<u64>,
+    /// As in [`Line`].
+    pub verdict: Outcome,
+    /// How many endpoints the line has figures of, `(total)` included.
+    #[serde(default, deserialize_with = "number_of_entries")]
+    pub endpoints: usize,
+}
+
+impl Head {
+    fn from_text(text: &str) -> Option<Self> {
+        let head: Self = serde_json::from_str(text).ok().filter(|_| text.len() <= LONGEST)?;
+        head.schema.starts_with(FAMILY).then_some(head)
+    }
 }
 
 /// What is known of a run beyond its report.
@@ -158,42 +187,71 @@ pub fn append(existing: &str, line: &Line, keep: usize) -> String {
 /// What is no line of a history (conflict marks, half a line) is left out. Of a workflow run that stands there more than
 /// once, the latest attempt counts.
 pub fn merge(parts: &[&str], keep: usize) -> String {
-    let (lines, _) = sorted(parts);
-    let surplus = lines.len().saturating_sub(keep.max(1));
-    lines.into_keys().skip(surplus).flat_map(|(_, text)| [text, "\n"]).collect()
+    let (heads, _) = sorted(parts);
+    let surplus = heads.len().saturating_sub(keep.max(1));
+    heads.into_keys().skip(surplus).flat_map(|(_, text)| [text, "\n"]).collect()
 }
 
 /// The lines of a history, oldest first, each workflow run once; and how many lines of the text are none.
 pub fn read(text: &str) -> (Vec<Line>, usize) {
-    let (lines, skipped) = sorted(&[text]);
-    (lines.into_values().collect(), skipped)
+    let (heads, skipped) = sorted(&[text]);
+    let all = heads.len();
+    let lines: Vec<Line> = heads.into_keys().filter_map(|(_, text)| Line::from_text(text)).collect();
+    let odd = all - lines.len();
+    (lines, skipped + odd)
+}
+
+/// As [`read`], without the figures.
+pub fn heads(text: &str) -> (Vec<Head>, usize) {
+    let (heads, skipped) = sorted(&[text]);
+    (heads.into_values().collect(), skipped)
 }
 
 /// Each workflow run once, in order of time, with the text it was read from; and how many lines are none.
-fn sorted<'a>(parts: &[&'a str]) -> (BTreeMap<(Timestamp, &'a str), Line>, usize) {
-    let mut lines = BTreeMap::new();
+fn sorted<'a>(parts: &[&'a str]) -> (BTreeMap<(Timestamp, &'a str), Head>, usize) {
+    let mut heads = BTreeMap::new();
     let mut runs: BTreeMap<u64, (Timestamp, &str)> = BTreeMap::new();
     let mut skipped = 0;
     for text in parts.iter().flat_map(|part| part.lines()).map(str::trim).filter(|text| !text.is_empty()) {
-        let Some(line) = Line::from_text(text) else {
+        let Some(head) = Head::from_text(text) else {
             skipped += 1;
             continue;
         };
-        let entry = (line.time, text);
-        if let Some(id) = line.workflow_run_id {
+        let entry = (head.time, text);
+        if let Some(id) = head.workflow_run_id {
             let known = runs.entry(id).or_insert(entry);
             let earlier = entry.min(*known);
             *known = entry.max(*known);
             if *known != earlier {
-                lines.remove(&earlier);
+                heads.remove(&earlier);
             }
             if *known != entry {
                 continue;
             }
         }
-        lines.insert(entry, line);
+        heads.insert(entry, head);
     }
-    (lines, skipped)
+    (heads, skipped)
+}
+
+fn number_of_entries<'de, D: Deserializer<'de>>(input: D) -> Result<usize, D::Error> {
+    struct Entries;
+    impl<'de> Visitor<'de> for Entries {
+        type Value = usize;
+
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            out.write_str("figures by endpoint")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<usize, A::Error> {
+            let mut number = 0;
+            while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                number += 1;
+            }
+            Ok(number)
+        }
+    }
+    input.deserialize_map(Entries)
 }
 
 fn short_figures<S: Serializer>(endpoints: &BTreeMap<String, Figures>, out: S) -> Result<S::Ok, S::Error> {
@@ -330,6 +388,11 @@ mod tests {
             format!("<<<<<<< ours\n{newer}\n{{\"schema\":\"x\"}}\n{}\nnull\n{{\"a\":", line(1, None, 2.0).to_text());
         let (lines, skipped) = read(&text);
         assert_eq!((lines.len(), skipped), (2, 4));
+        let (heads, skipped) = heads(&text);
+        assert_eq!((heads.iter().map(|head| head.endpoints).collect::<Vec<_>>(), skipped), (vec![1, 1], 4));
+        let odd =
+            r#"{"schema":"loadgate.history/1","time":"2026-01-04T02:00:00Z","verdict":"fail","endpoints":{"a":7}}"#;
+        assert_eq!(read(odd), (Vec::new(), 1), "figures that are none");
         assert_eq!(lines[1].endpoints["a"], [(Metric::LatencyP95, 3.0)].into());
         assert!(merge(&[&text], 400).contains(newer), "what we do not know is kept");
         for hostile in ["[[[[", "{\"time\":1e999}", &"[".repeat(100_000), "{\"schema\":\"loadgate.history/1\"}"] {

@@ -7,3 +7,4 @@ status=0
 "${words[@]:0:2}" --quiet --locked "${words[@]:2}" --report-dir "$WORK/readme" || status=$?
 [[ $status == 1 ]] || { echo "the README's command: expected exit 1, found $status"; exit 1; }
 python3 benches/peers.py "$CARGO_TARGET_DIR/release/loadgate" --quick
+python3 benches/history.py "$CARGO_TARGET_DIR/release/loadgate"

@@ -71,11 +71,12 @@ fn list(arguments: &HistoryList, world: &World<'_>) -> anyhow::Result<Done> {
     let root = settings::root(world.common);
     let mut out = String::new();
     for (name, path) in found(&arguments.folder, world)? {
-        let (lines, skipped) = history::read(&read(&root, &path)?);
+        let text = read(&root, &path)?;
         if arguments.format == TextOrJson::Json {
-            out.extend(lines.iter().flat_map(|line| [line.to_text(), "\n".to_owned()]));
+            out.extend(history::read(&text).0.iter().flat_map(|line| [line.to_text(), "\n".to_owned()]));
             continue;
         }
+        let (lines, skipped) = history::heads(&text);
         let _ = writeln!(out, "{}: {}", escape::terminal(&name), plural(lines.len(), "run"));
         for line in &lines {
             let word = serde_json::to_value(line.verdict)?;
@@ -85,7 +86,7 @@ fn list(arguments: &HistoryList, world: &World<'_>) -> anyhow::Result<Done> {
                 "  {}  {commit:7}  {:12}  {:>3} endpoints  {}",
                 line.time.strftime("%Y-%m-%d %H:%M"),
                 word.as_str().unwrap_or_default(),
-                line.endpoints.len(),
+                line.endpoints,
                 escape::terminal(line.git_ref.as_deref().unwrap_or("-")),
             );
         }

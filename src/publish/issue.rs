@@ -407,7 +407,7 @@ fn count(number: u32, noun: &str) -> String {
 impl Before {
     /// From the text of a history: workflow runs on `git_ref` before ours, the newest first until one was good.
     pub(super) fn of(text: &str, git_ref: Option<&str>, run: WorkflowRun) -> Self {
-        let (mut lines, _) = history::read(text);
+        let (mut lines, _) = history::heads(text);
         let short = |name: Option<&str>| name.map(|it| it.strip_prefix("refs/heads/").unwrap_or(it).to_owned());
         lines.retain(|line| {
             short(line.git_ref.as_deref()) == short(git_ref) && line.workflow_run_id.is_some_and(|id| id < run.id)
