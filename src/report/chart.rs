@@ -81,7 +81,11 @@ impl Axis {
         let rough = (self.high - self.low) / most.max(1) as f64;
         let power = 10_f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|nice| nice * power).find(|step| *step >= rough * 0.999);
-        let step = step.unwrap_or(rough);
+        let mut step = step.unwrap_or(rough);
+        // A lone zero says nothing about the height of what stands above it.
+        if step > self.high - self.low {
+            step /= 2.0;
+        }
         let first = (self.low / step - 1e-9).ceil();
         (0..=most).map(|at| (first + at as f64) * step).take_while(|tick| *tick <= self.high + step * 1e-9).collect()
     }
@@ -226,6 +230,8 @@ impl Path {
 
 /// Height that a line of axis labels takes.
 const LABELS: f64 = 18.0;
+/// Room that a letter of a label takes.
+const LETTER: f64 = 6.5;
 
 /// A rectangle with an x and a y axis, as part of a picture.
 #[derive(Debug, Clone, Copy)]
@@ -258,7 +264,7 @@ impl Plot {
         }
     }
 
-    /// Labels below, at the places given.
+    /// Labels below, at the places given; one that would touch the label before it is left out.
     pub fn below(&self, svg: &mut Svg, labels: &[(f64, String)]) {
         let bottom = self.y.from;
         let mut ticks = Path::default();
@@ -266,8 +272,13 @@ impl Plot {
             ticks.segment((*x, bottom), (*x, bottom + 4.0));
         }
         svg.path("grid", &ticks);
+        let mut free = f64::NEG_INFINITY;
         for (x, label) in labels {
-            svg.text("lab mid", (*x, bottom + LABELS - 2.0), label);
+            let half = label.chars().count() as f64 * LETTER / 2.0;
+            if x - half >= free {
+                svg.text("lab mid", (*x, bottom + LABELS), label);
+                free = x + half + LETTER;
+            }
         }
     }
 
@@ -297,7 +308,7 @@ fn label_lines(svg: &mut Svg, mut names: Vec<((f64, f64), &str)>) {
     let mut free = f64::NEG_INFINITY;
     for ((x, y), name) in names {
         let y = y.max(free);
-        svg.text("lab start", (x + 6.0, y + 4.0), name);
+        svg.text("lab start", (x + 9.0, y + 4.0), name);
         free = y + LINE;
     }
 }
@@ -323,6 +334,7 @@ mod tests {
     #[test]
     fn ticks_are_round_and_inside() {
         assert_eq!(Axis::linear(0.0, 97.0, 0.0, 1.0).ticks(5), [0.0, 20.0, 40.0, 60.0, 80.0]);
+        assert_eq!(Axis::linear(0.0, 0.049, 0.0, 1.0).ticks(2), [0.0, 0.025]);
         assert_eq!(Axis::log(3.0, 700.0, 0.0, 1.0).ticks(4), [3.0, 10.0, 30.0, 100.0, 300.0]);
         assert_eq!(Axis::log(90.0, 700.0, 0.0, 1.0).ticks(4), [100.0, 200.0, 300.0, 500.0]);
     }

@@ -12,7 +12,7 @@ use super::chart::{Chart, course, forest};
 use super::page::{self, Frame};
 use super::render::{Overall, RunPage, matters};
 use super::{BaselineFacts, Counts, EndpointSummary, Report, Row, RuleFacts, SuiteReport, SuiteText};
-use crate::run::display::{count, duration, plural};
+use crate::run::display::{count, plural};
 use crate::run::metric::Metric;
 use crate::run::{Notice, Run, TOTAL};
 use crate::verdict::{Outcome, Status};
@@ -102,8 +102,6 @@ struct HtmlSuite<'a> {
     more_errors: String,
     /// What was allowed, in the order of the metrics.
     rules: Vec<HtmlRule<'a>>,
-    /// How long the run took.
-    duration: String,
 }
 
 /// A row with its picture.
@@ -206,7 +204,6 @@ impl<'a> HtmlSuite<'a> {
                 String::new()
             },
             rules: rules(suite),
-            duration: suite.run.as_ref().and_then(|run| run.duration_s).map(duration).unwrap_or_default(),
         }
     }
 }

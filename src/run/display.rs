@@ -109,7 +109,8 @@ pub fn points(difference: f64) -> String {
 
 /// [`points`] without the word.
 pub fn bare_points(difference: f64) -> String {
-    signed(difference, &format!("{:.2}", difference.abs() * 100.0))
+    let size = difference.abs() * 100.0;
+    signed(difference, &if size < 9.995 { format!("{size:.2}") } else { format!("{size:.1}") })
 }
 
 fn two_digits(value: f64) -> String {

@@ -61,6 +61,8 @@
       cursor.removeAttribute("d");
       tip.textContent = "";
     };
+    // On a phone a card begins with what is newest.
+    if (figure.closest(".card, article")) plot.scrollLeft = plot.scrollWidth;
     plot.addEventListener("keydown", (event) => {
       const step = { ArrowRight: at + 1, ArrowLeft: at < 0 ? stops.length - 1 : at - 1, Home: 0, End: stops.length - 1 }[event.key];
       if (step !== undefined) show(step);

@@ -4,16 +4,16 @@ use crate::run::display::{Scale, count, duration, value};
 use crate::run::metric::Unit;
 use crate::run::timeline::{Slice, Timeline};
 
-use super::{Axis, Chart, Path, Plot, Svg, Table, label_lines, range, stops};
+use super::{Axis, Chart, LETTER, Path, Plot, Svg, Table, label_lines, range, stops};
 
 const WIDTH: f64 = 720.0;
 const LEFT: f64 = 62.0;
-const RIGHT: f64 = 26.0;
+const RIGHT: f64 = 34.0;
 const TITLE: f64 = 20.0;
+/// Room for the names of stages above all strips, where no line can cross them.
+const NAMES: f64 = 18.0;
 const GAP: f64 = 12.0;
 const BOTTOM: f64 = 28.0;
-/// Room that a letter of a label takes.
-const LETTER: f64 = 6.5;
 /// Heights of the strips: latency, then each of the others.
 const TALL: f64 = 130.0;
 const LOW: f64 = 52.0;
@@ -37,11 +37,14 @@ pub fn course(timeline: &Timeline) -> Option<Chart> {
     };
     let (p50, p95) = (percentile(0), percentile(1));
     let users: Vec<Option<f64>> = slices.iter().map(|slice| slice.users).collect();
-    // The last slice is seldom a whole one: its requests per second would seem to drop.
+    // The first and the last slice with requests are seldom whole: their requests per second would seem to drop.
+    let first = slices.iter().position(|slice| slice.requests > 0);
+    let last = slices.iter().rposition(|slice| slice.requests > 0);
+    let whole = first.unwrap_or_default() + 1..last.unwrap_or_default();
     let rates: Vec<Option<f64>> = slices
         .iter()
         .enumerate()
-        .map(|(at, slice)| (at > 0 && at + 1 < slices.len()).then(|| slice.requests as f64 / width))
+        .map(|(at, slice)| whole.contains(&at).then(|| slice.requests as f64 / width))
         .collect();
     let errors: Vec<Option<f64>> = slices
         .iter()
@@ -65,14 +68,15 @@ pub fn course(timeline: &Timeline) -> Option<Chart> {
     let seconds = width * slices.len() as f64;
     let title = format!("{} in slices of {}", duration(seconds), duration(width));
     let summary = format!("{title}.");
-    let mut svg = Svg::new(WIDTH, heights + BOTTOM, &title, &summary);
+    let named = timeline.stages().any(|(name, _)| !name.is_empty());
+    let mut top = if named { NAMES } else { 0.0 };
+    let mut svg = Svg::new(WIDTH, top + heights + BOTTOM, &title, &summary);
     let x = Axis::linear(0.0, seconds, LEFT, WIDTH - RIGHT);
-    let mut top = 0.0;
     let mut last = None;
     let shaded = shaded(timeline);
     for strip in &strips {
         let plot = strip.draw(&mut svg, x, top, width, &shaded);
-        if top == 0.0 {
+        if last.is_none() {
             name_stages(&mut svg, &plot, timeline, seconds);
         }
         top += TITLE + height(strip) + GAP;
@@ -166,7 +170,7 @@ fn name_stages(svg: &mut Svg, plot: &Plot, timeline: &Timeline, seconds: f64) {
     {
         let (left, right) = (plot.x.at(from.max(0.0)), plot.x.at(end.min(seconds)));
         if right - left >= name.chars().count() as f64 * LETTER {
-            svg.text("lab mid", (f64::midpoint(left, right), plot.y.to + 12.0), name);
+            svg.text("lab mid", (f64::midpoint(left, right), NAMES - 5.0), name);
         }
         let mut line = Path::default();
         let x = plot.x.at(begin.max(0.0));

@@ -6,7 +6,7 @@ use crate::run::display::{Scale, percent, value};
 use crate::run::metric::Unit;
 use crate::verdict::Status;
 
-use super::{Axis, Chart, Path, Plot, Svg, Table, label_lines, range, stops};
+use super::{Axis, Chart, LETTER, Path, Plot, Svg, Table, label_lines, range, stops};
 
 const WIDTH: f64 = 720.0;
 const LEFT: f64 = 62.0;
@@ -16,7 +16,7 @@ const TOP: f64 = 26.0;
 const TALL: f64 = 180.0;
 const LOW: f64 = 46.0;
 const GAP: f64 = 26.0;
-const BOTTOM: f64 = 24.0;
+const BOTTOM: f64 = 26.0;
 
 /// One run, as far as this endpoint goes.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -56,8 +56,6 @@ pub struct Change {
 const HOLE: usize = 4;
 /// With more runs than that, dots would be a fat line.
 const DOTS: usize = 100;
-/// Room that a letter of a label takes.
-const LETTER: f64 = 6.5;
 
 /// The endpoint over the points, oldest first; `None` if none of them has a figure.
 pub fn trend(label: &str, points: &[Point], changes: &[Change]) -> Option<Chart> {
