@@ -198,13 +198,29 @@ pub(super) fn blocks(policy: &Policy, finding: &Finding<'_>) -> bool {
     }
 }
 
-/// Worst first: by what is said, then by how far past its limit, then by name.
+/// Worst first, and of what is better the best: by what is said, then by how far past its limit, then by name. A tenth of a
+/// limit is no difference to a reader: of figures as far past it as that, the one stands first that people look at first.
 fn order(policy: &Policy, a: &Finding<'_>, b: &Finding<'_>) -> Ordering {
+    let tenths = |finding: &Finding<'_>| {
+        let sign = if finding.status == Status::Improved { -1.0 } else { 1.0 };
+        (sign * excess(finding) * 10.0).round()
+    };
     rank(policy, a)
         .cmp(&rank(policy, b))
-        .then_with(|| excess(b).total_cmp(&excess(a)))
+        .then_with(|| tenths(b).total_cmp(&tenths(a)))
         .then_with(|| a.endpoint.cmp(&b.endpoint))
+        .then_with(|| weight(a).cmp(&weight(b)))
         .then_with(|| a.metric.cmp(&b.metric))
+}
+
+fn weight(finding: &Finding<'_>) -> u8 {
+    match finding.metric {
+        Some(Metric::LatencyP95) => 0,
+        Some(Metric::LatencyP99) => 1,
+        Some(Metric::LatencyP90) => 2,
+        Some(Metric::LatencyP50) => 3,
+        _ => 4,
+    }
 }
 
 fn rank(policy: &Policy, finding: &Finding<'_>) -> u8 {

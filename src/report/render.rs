@@ -174,7 +174,8 @@ pub struct SuitePage<'a> {
     repeats: usize,
     /// How many rows there are of each kind.
     counts: Counts,
-    /// The rows that matter and are shown at once: worse, can't tell, better, new, gone; worst first.
+    /// The rows that matter and are shown at once: worse, can't tell, better, new, gone; worst first, and of the figures of an
+    /// endpoint that say the same the first.
     open: Vec<&'a Row>,
     /// Further rows that matter, for a fold.
     more: Vec<&'a Row>,
@@ -361,7 +362,14 @@ impl<'a> SuitePage<'a> {
             _ => doubtful && status == Status::Inconclusive,
         };
         let at_once = |row: &Row| matters(row.status) && !quiet(row.status);
-        let (open, _) = of(&at_once, room.open);
+        // One figure of an endpoint says what the others repeat.
+        let mut said = BTreeSet::new();
+        let open: Vec<&Row> = suite
+            .rows
+            .iter()
+            .filter(|row| at_once(row) && said.insert((&row.endpoint, &row.text.mark)))
+            .take(room.open)
+            .collect();
         let others: Vec<&Row> = suite
             .rows
             .iter()

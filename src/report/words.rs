@@ -426,21 +426,26 @@ fn about(phrase: Phrase, row: &Row, suite: &SuiteReport) -> Phrase {
         }
         Status::Inconclusive => format!("over the limit of {limit}, but it may be noise"),
         Status::Accepted => format!("over the limit of {limit}, but accepted"),
-        Status::Fail if leaves_room(row) => {
-            format!(
-                "the limit is {limit}; other endpoints of the same run, which did not move like this, leave no doubt"
-            )
-        }
+        Status::Fail => format!("the limit is {limit}{}", all_the_same(row, suite)),
         _ => format!("the limit is {limit}"),
     };
     phrase.plain(went).strong(&text.size).plain(format!("{plausible}, {end}."))
 }
 
-/// Whether its own history alone would not prove it.
-fn leaves_room(row: &Row) -> bool {
-    let evidence = row.evidence.as_ref().filter(|evidence| evidence.p_residual.is_some());
-    let interval = evidence.and_then(|evidence| evidence.interval);
-    interval.is_some_and(|[low, high]| low < 0.0 && high > 0.0)
+/// Why a row fails although its own history leaves room for chance; empty where it does not.
+fn all_the_same(row: &Row, suite: &SuiteReport) -> String {
+    let Some(evidence) = row.evidence.as_ref() else { return String::new() };
+    if !evidence.interval.is_some_and(|[low, high]| low < 0.0 && high > 0.0) {
+        return String::new();
+    }
+    match evidence.runs {
+        few if few < DEPTH => format!("; with {} limits alone decide", plural(few, "baseline run")),
+        _ if suite.gate == "plain" => "; limits alone decide".to_owned(),
+        _ if evidence.p_residual.is_some() => {
+            "; other endpoints of the same run, which did not move like this, leave no doubt".to_owned()
+        }
+        _ => String::new(),
+    }
 }
 
 /// What there is to say where nothing is worse: how much was measured, the largest change, and what would have been seen.
@@ -538,13 +543,13 @@ fn next(suite: &SuiteReport, accept: &str) -> Phrase {
             .plain("run it with the load of the baseline, or record a baseline for this load: ")
             .code(record(suite))
             .plain("."),
+        Outcome::Inconclusive if doubt(suite).is_empty() => settle(phrase, suite),
         Outcome::Fail if !accept.is_empty() => {
             let (all, entries) = (suite.counts.failed, accept.lines().count());
-            let entries = match entries {
-                1 => "the entry below goes".to_owned(),
-                few if few < all => format!("the entries below, for {few} of {all} rows, go"),
-                _ => "the entries below go".to_owned(),
-            };
+            let (noun, go) = if entries == 1 { ("entry", "goes") } else { ("entries", "go") };
+            let of =
+                if entries < all { format!(", for {entries} of {} rows,", count(all as u64)) } else { String::new() };
+            let entries = format!("the {noun} below{of} {go}");
             phrase
                 .plain(format!("fix it, or accept it: {entries} under "))
                 .code("accepted")
@@ -558,6 +563,19 @@ fn next(suite: &SuiteReport, accept: &str) -> Phrase {
             None => phrase.plain("bring it back, or record a baseline without it: ").code(record(suite)).plain("."),
         },
         _ => phrase,
+    }
+}
+
+/// What would make the worst row certain.
+fn settle(phrase: Phrase, suite: &SuiteReport) -> Phrase {
+    let runs = suite.rows.first().and_then(|row| row.evidence.as_ref()).map(|evidence| evidence.runs);
+    match runs.map(|runs| DEPTH.saturating_sub(runs)) {
+        None => phrase,
+        Some(0) => phrase.plain("repeat the load test: all its results given to one check are judged together."),
+        Some(more) => phrase
+            .plain(format!("record {} of unchanged code (", plural(more, "more baseline run")))
+            .code("loadgate baseline add")
+            .plain("), and evidence decides."),
     }
 }
 

@@ -217,7 +217,11 @@ fn doubt(row: &Row<'_, '_>, level: &Level, decision: &Decision<'_>, figures: &st
             "{figures}: over the {limit} limit and probably real, but not beyond doubt among all rows of this run{settle}"
         )
     } else {
-        format!("{figures}: over the {limit} limit, but runs differ that much by themselves{settle}")
+        // A range that leaves zero out is no proof where many rows are looked at.
+        let apart =
+            level.history.is_some_and(|history| level.interval(&history).iter().all(|end| level.sigma * end > 0.0));
+        let almost = if apart { "almost " } else { "" };
+        format!("{figures}: over the {limit} limit, but runs differ {almost}that much by themselves{settle}")
     }
 }
 

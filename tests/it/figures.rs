@@ -242,7 +242,7 @@ fn check_lead(suite: &Value) -> usize {
         interval(shown, row, row["unit"] == "ratio", &lead);
     }
     let shown = rest.split_once("limit is ").or_else(|| rest.split_once("limit of ")).unwrap().1;
-    limit(shown.trim_end_matches('.').split(", ").next().unwrap(), row, &lead);
+    limit(shown.trim_end_matches('.').split([',', ';']).next().unwrap(), row, &lead);
     4
 }
 
