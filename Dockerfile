@@ -2,8 +2,10 @@
 
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
-# A panic aborts, so nothing needs the tables for unwinding. The target is named because the flag is not for build scripts.
-ENV RUSTFLAGS="-C force-unwind-tables=no"
+# Without the tables for unwinding and with packed relocations an eighth smaller. Only here: these relocations want glibc 2.36.
+# The target is named below because the flags are not for build scripts.
+COPY docker/unwinding.ld docker/
+ENV RUSTFLAGS="-C link-arg=-Wl,-T,/src/docker/unwinding.ld -C link-arg=-Wl,--no-eh-frame-hdr -C link-arg=-Wl,-z,pack-relative-relocs"
 # The dependencies in a layer of their own: they change far less often than we do.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src benches \
