@@ -10,6 +10,7 @@ export CONTAINERS_STORAGE_CONF=$CONTAINERS/storage.conf CONTAINERS_CONF=$CONTAIN
 container_tools() {
   need buildah podman buildah crun catatonit mmdebstrap
   mkdir -p "$CONTAINERS"
+  trap clean_up EXIT
   printf '[storage]\ndriver = "overlay"\nrunroot = "%s/run"\ngraphroot = "%s/graph"\n' "$CONTAINERS" "$CONTAINERS" \
     >"$CONTAINERS_STORAGE_CONF"
   cat >"$CONTAINERS_CONF" <<'CONF'
@@ -22,6 +23,17 @@ cgroups = "disabled"
 netns = "host"
 default_ulimits = ["nofile=1024:4096", "nproc=4096:8192"]
 CONF
+}
+
+# Ends what a step has started, however it ends, and leaves nothing mounted: `rm -r target` is all it takes to forget a run.
+clean_up() {
+  podman rm --all --force --time 0 >/dev/null 2>&1 || true
+  # What watches over a command in a container stays for five minutes.
+  pgrep -f "^[^ ]*conmon .* -b $CONTAINERS/" | xargs -r kill || true
+  [[ -z ${SERVICE-} ]] || kill "$(pgrep -P "$SERVICE")" "$SERVICE" || true
+  [[ -z ${SOCKET-} ]] || rm -r "${SOCKET%/*}"
+  # The innermost first.
+  awk -v folder="$CONTAINERS/" 'index($5, folder) == 1 { print $5 }' /proc/self/mountinfo | sort -r | xargs -r umount || true
 }
 
 has_image() {
@@ -84,15 +96,12 @@ without_cgroups() {
 
 # podman with Docker's API at $SOCKET, until the step ends; in a folder that every user can reach.
 podman_service() {
-  local folder podman
+  local folder
   folder=$(mktemp -d)
   chmod a+x "$folder"
   SOCKET=$folder/podman.sock
   without_cgroups podman system service --time=0 "unix://$SOCKET" >"$CONTAINERS/podman.log" 2>&1 &
-  podman=$!
-  # The function's shell and what it started. Now, because later these names mean nothing.
-  # shellcheck disable=SC2064
-  trap "kill \$(pgrep -P $podman) $podman; rm -rf '$folder'" EXIT
+  SERVICE=$!
   for _ in $(seq 100); do [[ -S $SOCKET ]] && return; sleep 0.1; done
   echo "podman does not answer"
   return 1

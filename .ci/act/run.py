@@ -9,7 +9,9 @@ import json
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import time
 import urllib.request
 
@@ -242,6 +244,8 @@ def main():
     parser.add_argument("--scene", help="only this one")
     parser.add_argument("--show", action="store_true", help="print what act says")
     options = parser.parse_args()
+    # Ended from outside, it still ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     for scene in [own_pull_request, scheduled, fork]:
         if options.scene not in (None, scene.__name__):
             continue
