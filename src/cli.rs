@@ -287,7 +287,7 @@ pub struct Inspect {
 #[derive(Debug, Clone, Args)]
 pub struct RenderReport {
     /// A report.json that `check` wrote
-    #[arg(value_name = "REPORT.json")]
+    #[arg(value_name = "REPORT.json", default_value = "loadgate-report/report.json")]
     pub report: PathBuf,
     /// What to make of it
     #[arg(long, value_name = "KIND", default_value = "markdown", env = "LOADGATE_FORMAT")]

@@ -128,10 +128,11 @@ impl Line {
         let mut states: BTreeMap<String, BTreeMap<Metric, Status>> = BTreeMap::new();
         let mut limits: BTreeMap<String, Figures> = BTreeMap::new();
         for (metric, row) in suite.rows.iter().filter_map(|row| row.metric.clone().zip(Some(row))) {
-            if let Some(boundary) = row.boundary {
+            let judged = !matches!(row.status, Status::Info | Status::NotMeasured);
+            if let Some(boundary) = row.boundary.filter(|_| judged) {
                 limits.entry(row.endpoint.clone()).or_default().insert(metric.clone(), boundary);
             }
-            if !matches!(row.status, Status::Pass | Status::Info | Status::NotMeasured) {
+            if judged && row.status != Status::Pass {
                 states.entry(row.endpoint.clone()).or_default().insert(metric, row.status);
             }
         }

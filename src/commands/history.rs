@@ -143,6 +143,8 @@ fn export(arguments: &HistoryExport, world: &World<'_>) -> anyhow::Result<Done> 
                     let limit = line.limits.get(label).and_then(|limits| limits.get(metric)).map(f64::to_string);
                     let state = line.states.get(label).and_then(|states| states.get(metric));
                     let state = state.map(serde_json::to_value).transpose()?;
+                    // Nothing is said of a figure that nobody judged.
+                    let quiet = if limit.is_some() { "pass" } else { "" };
                     out.write_record([
                         &*cell(&name),
                         &line.time.to_string(),
@@ -154,7 +156,7 @@ fn export(arguments: &HistoryExport, world: &World<'_>) -> anyhow::Result<Done> 
                         &*cell(&metric.name()),
                         &figure.to_string(),
                         limit.as_deref().unwrap_or_default(),
-                        state.as_ref().and_then(serde_json::Value::as_str).unwrap_or("pass"),
+                        state.as_ref().and_then(serde_json::Value::as_str).unwrap_or(quiet),
                     ])?;
                 }
             }

@@ -1,7 +1,7 @@
 //! `loadgate report`: a report that `check` wrote, made again as another page. [I/O]
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -43,7 +43,12 @@ pub fn run(arguments: &RenderReport, world: &World<'_>) -> anyhow::Result<Done> 
 pub fn load(root: &Path, path: &Path) -> anyhow::Result<Report> {
     let shown = path.display();
     let mut text = String::new();
-    let file = File::open(root.join(path)).with_context(|| format!("{shown} cannot be read"))?;
+    let file = match File::open(root.join(path)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!("{shown}: there is no such report\nhint: `loadgate check` writes one")
+        }
+        opened => opened.with_context(|| format!("{shown} cannot be read"))?,
+    };
     file.take(LARGEST + 1).read_to_string(&mut text).with_context(|| format!("{shown} cannot be read"))?;
     if text.len() as u64 > LARGEST {
         bail!("{shown} is too large for a report: at most {} MiB", LARGEST >> 20);

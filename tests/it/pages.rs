@@ -196,7 +196,7 @@ fn a_history_is_added_to_listed_pruned_and_exported() {
     assert!(listed.stdout.contains("2026-11-05 03:00  abc"), "{}", listed.stdout);
     assert!(listed.stdout.contains("19 runs are missing between 2026-11-05 and 2026-11-24"), "{}", listed.stdout);
     // The page that is made again tells it, and so does the next check; without a history there is nothing to tell.
-    let rendered = workspace.run("report loadgate-report/report.json");
+    let rendered = workspace.run("report");
     assert!(rendered.stdout.contains("last 6 runs: "), "{}", rendered.stdout);
     workspace.run(&format!("check --baseline {SEED_BASELINE} {SEED_CURRENT} --report-dir again"));
     assert!(workspace.read("again/summary.md").contains("last 6 runs: "));
@@ -204,6 +204,11 @@ fn a_history_is_added_to_listed_pruned_and_exported() {
     let exported = workspace.run("history export").stdout;
     assert!(exported.contains(",api_gateway,error_rate,"), "{exported}");
     assert!(exported.lines().any(|line| line.contains(",error_rate,") && line.ends_with(",fail")), "{exported}");
+    // A total that no rule names was not judged, nor was p50 with one run to compare with: nobody called them fine.
+    for quiet in [",(total),throughput,", ",api_gateway,latency_p50,"] {
+        let line = exported.lines().find(|line| line.contains(quiet)).unwrap();
+        assert!(line.ends_with(",,"), "{line}");
+    }
     assert_eq!(workspace.run("history prune --keep 2").code, 0);
     assert_eq!(workspace.run("history list --format json").stdout.lines().count(), 2);
     assert_eq!(workspace.run("site out").code, 0);
@@ -211,4 +216,6 @@ fn a_history_is_added_to_listed_pruned_and_exported() {
     let none = workspace.run("site out --history nowhere");
     assert_eq!(none.code, 2);
     assert!(none.stderr.contains("there is no history"), "{}", none.stderr);
+    let none = workspace.run("report nowhere.json");
+    assert_eq!((none.code, none.stderr.contains("hint: `loadgate check` writes one")), (2, true), "{}", none.stderr);
 }
