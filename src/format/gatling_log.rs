@@ -186,6 +186,9 @@ struct Lines {
 
 impl Ordered for Lines {
     fn record(&mut self, line: &[u8], at: u64, recorder: &mut Recorder) {
+        if let Some((step, at)) = plain_user(line) {
+            return self.users.step(step, at, recorder);
+        }
         let text = String::from_utf8_lossy(line);
         let text = text.trim_end_matches(['\n', '\r']);
         if text.trim().is_empty() {
@@ -250,6 +253,16 @@ impl Plain for PlainRequests {
         self.span.join(other.span);
         self.timeline.merge(&other.timeline);
     }
+}
+
+/// What a line says of a user as Gatling writes it since 2.2: every user has two of them.
+fn plain_user(line: &[u8]) -> Option<(i64, f64)> {
+    let (line, at) = last_time(line.strip_prefix(b"USER\t")?.strip_suffix(b"\n")?)?;
+    let start = line.strip_suffix(b"\tSTART").map(|scenario| (scenario, 1));
+    let (scenario, step) = start.or_else(|| Some((line.strip_suffix(b"\tEND")?, -1)))?;
+    // One that might be taken for a further field is not plain.
+    let number = scenario.first().is_some_and(|byte| *byte == b'-' || byte.is_ascii_digit());
+    (!number && memchr(b'\t', scenario).is_none()).then_some((step, at as f64))
 }
 
 /// The last field, if it is a time in ms since the epoch, and what is in front of it.

@@ -6,12 +6,14 @@
 use super::console::{self, Block, Reports, count, duration, level, number, report};
 use super::plain::{Span, Split};
 use super::rows::{PlainRow, Rows, nanos};
+use super::vegeta_results::millisecond;
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
 use crate::run::Notice;
 use crate::run::metric::Metric;
 use crate::run::recorder::{Draft, Recorder, Samples};
 use crate::run::tally::Tally;
+use crate::run::timeline::Timeline;
 
 pub(super) static TEXT: Format = Format {
     id: "hey",
@@ -178,7 +180,10 @@ pub(super) fn requests(
     stem: &str,
     recorder: &mut Recorder,
 ) -> Result<(), ParseError> {
-    let mut plain = PlainRequests { columns, span: Span::default(), samples: Samples::new() };
+    let mut course = Timeline::default();
+    course.since_start();
+    recorder.timeline().since_start();
+    let mut plain = PlainRequests { columns, span: Span::default(), samples: Samples::new(), course };
     let mut span = Span::default();
     rows.each_or(&mut plain, recorder, |row, recorder| {
         let seconds = row.number(columns.time, "seconds")?;
@@ -186,11 +191,14 @@ pub(super) fn requests(
         let latency = nanos(seconds, 1e9);
         if let Some(at) = columns.start {
             let start = nanos(row.number(at, "seconds")?, 1e9);
-            span.add(start, start.saturating_add(latency));
+            let end = start.saturating_add(latency);
+            span.add(start, end);
+            recorder.timeline().add(millisecond(end), Some(latency), good);
         }
         recorder.endpoint(None, stem).samples().add(Some(latency), good);
         Ok(())
     })?;
+    recorder.timeline().merge(&plain.course);
     if plain.samples.requests > 0 {
         recorder.endpoint(None, stem).add_samples(plain.samples);
     }
@@ -206,6 +214,7 @@ struct PlainRequests {
     columns: Columns,
     span: Span<u64>,
     samples: Samples,
+    course: Timeline,
 }
 
 impl PlainRow for PlainRequests {
@@ -228,6 +237,7 @@ impl PlainRow for PlainRequests {
         self.samples.add(Some(nanos), good);
         if let Some(start) = start {
             self.span.add(start, start + nanos);
+            self.course.add(millisecond(start + nanos), Some(nanos), good);
         }
         Some(())
     }
@@ -235,5 +245,6 @@ impl PlainRow for PlainRequests {
     fn join(&mut self, other: Self) {
         self.span.join(other.span);
         self.samples.merge(&other.samples);
+        self.course.merge(&other.course);
     }
 }

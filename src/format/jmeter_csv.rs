@@ -17,6 +17,7 @@ use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::run::Notice;
 use crate::run::recorder::{Draft, Recorder, Samples};
 use crate::run::tally::Tally;
+use crate::run::timeline::Timeline;
 
 pub(super) static CSV: Format = Format {
     id: "jmeter-csv",
@@ -175,12 +176,9 @@ impl Layout {
             (None, Some(at)) => Some(row.number(at, "a number under `ErrorCount`")? == 0.0),
             (None, None) => None,
         };
-        if let Some(at) = self.time {
-            clock.see(row.text(at), elapsed / samples as f64);
-        }
-        if let Some(users) = self.threads.and_then(|at| row.text(at).parse().ok()) {
-            recorder.users(users);
-        }
+        let start = self.time.and_then(|at| clock.see(row.text(at), elapsed / samples as f64));
+        let users = self.threads.and_then(|at| row.text(at).parse().ok());
+        recorder.users(users.unwrap_or(0.0));
         if elapsed.fract() != 0.0 {
             recorder.sample_step(0.0);
         }
@@ -197,11 +195,18 @@ impl Layout {
             };
             own.add_group(samples, failures, nanos(elapsed / samples as f64, 1e6));
             draft.error("of a group of samples", failures.unwrap_or(0));
+            if let Some(start) = start {
+                clock.course.of(label.as_bytes()).count((start + elapsed / samples as f64) as i64, samples, failures);
+            }
             return Ok(true);
         }
         own.add(Some(nanos(elapsed, 1e6)), ok);
         if ok == Some(false) {
             draft.error(&failure(code(), transaction), 1);
+        }
+        if let Some(start) = start.filter(|_| !transaction) {
+            let course = clock.course.of(label.as_bytes());
+            course.add_with_users((start + elapsed) as i64, Some(nanos(elapsed, 1e6)), ok, users);
         }
         Ok(false)
     }
@@ -250,8 +255,7 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
             Ok(())
         })?,
     }
-    clock.finish(recorder);
-    finish(recorder);
+    finish(clock, recorder);
     if grouped {
         say_grouped(recorder);
     }
@@ -272,6 +276,33 @@ struct PlainSamples {
     last: usize,
     span: Span<u64>,
     users: u64,
+    course: Course,
+}
+
+/// What a plain row says.
+struct Request<'a> {
+    label: &'a [u8],
+    /// Ms since the epoch.
+    start: Option<u64>,
+    /// Ms.
+    elapsed: u64,
+    users: Option<u64>,
+}
+
+impl Request<'_> {
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
+    fn add(&self, ok: bool, samples: &mut Samples, all: &mut PlainSamples) {
+        let nanos = self.elapsed * 1_000_000;
+        samples.add(Some(nanos), Some(ok));
+        if let Some(start) = self.start {
+            let end = start + self.elapsed;
+            all.span.add(start, end);
+            let users = self.users.map(|users| users.cast_signed() as f64);
+            all.course.of(self.label).add_with_users(end.cast_signed(), Some(nanos), Some(ok), users);
+        }
+        all.users = all.users.max(self.users.unwrap_or(0));
+    }
 }
 
 impl PlainSamples {
@@ -286,20 +317,26 @@ impl PlainSamples {
         }
         let Layout { elapsed, label, time, code, message, threads, samples, .. } = *layout;
         let last = [time, code, message, threads, samples].into_iter().flatten().chain([elapsed, label, success]).max()?;
-        Some(Self { elapsed, label, success, time, code, message, threads, samples, last, span: Span::default(), users: 0 })
+        let (span, users, course) = Default::default();
+        Some(Self { elapsed, label, success, time, code, message, threads, samples, last, span, users, course })
     }
 
+    /// Takes a request that failed.
     #[cold]
-    fn failed<'t>(&self, label: &[u8], cells: &Split<'_>, tally: &'t mut Tally) -> Option<&'t mut Samples> {
+    fn failed(&mut self, request: &Request<'_>, cells: &Split<'_>, tally: &mut Tally) -> Option<()> {
         let code = match self.code {
             Some(at) => cells.get(at).filter(|code| code.first() != Some(&b'"'))?,
             None => b"",
         };
         let text = str::from_utf8(code).ok()?.trim();
-        tally.failed(label, || Some((None, str::from_utf8(label).ok()?.into())), code, || failure(text, false))
+        let name = || Some((None, str::from_utf8(request.label).ok()?.into()));
+        let samples = tally.failed(request.label, name, code, || failure(text, false))?;
+        request.add(false, samples, self);
+        Some(())
     }
 
     fn finish(&self, clock: &mut Clock, recorder: &mut Recorder) {
+        clock.course.join(&self.course);
         recorder.users(self.users as f64);
         if let Some((start, end)) = self.span.get() {
             let (start, end) = (start as f64, end as f64);
@@ -332,12 +369,12 @@ impl PlainRow for PlainSamples {
         let elapsed = cells.whole(self.elapsed).filter(|ms| *ms < 1_000_000_000)?;
         let start = match self.time {
             // Fewer digits may be seconds.
-            Some(at) => Some(whole(cells.get(at).filter(|stamp| stamp.len() == 13)?).filter(|ms| *ms >= 1_000_000_000_000)?),
+            Some(at) => Some(cells.millis(at)?),
             None => None,
         };
         let users = match self.threads {
-            Some(at) => cells.whole(at)?,
-            None => 0,
+            Some(at) => Some(cells.whole(at)?),
+            None => None,
         };
         if let Some(at) = self.message {
             // A transaction says how many samples it sums up; with white space before it would still be one.
@@ -347,20 +384,17 @@ impl PlainRow for PlainSamples {
             }
         }
         let label = cells.get(self.label).filter(|label| label.first() != Some(&b'"'))?;
-        let samples = if ok {
-            tally.samples(label, || Some((None, str::from_utf8(label).ok()?.into())))?
-        } else {
-            self.failed(label, cells, tally)?
-        };
-        samples.add(Some(elapsed * 1_000_000), Some(ok));
-        if let Some(start) = start {
-            self.span.add(start, start + elapsed);
+        let request = Request { label, start, elapsed, users };
+        if !ok {
+            return self.failed(&request, cells, tally);
         }
-        self.users = self.users.max(users);
+        let samples = tally.samples(label, || Some((None, str::from_utf8(label).ok()?.into())))?;
+        request.add(true, samples, self);
         Some(())
     }
 
     fn join(&mut self, other: Self) {
+        self.course.join(&other.course);
         self.span.join(other.span);
         self.users = self.users.max(other.users);
     }
@@ -393,12 +427,19 @@ pub(super) fn failure(code: &str, transaction: bool) -> String {
     }
 }
 
-/// What can be said only when all rows are there: which endpoints are parts of others, and whether nothing worked.
-pub(super) fn finish(recorder: &mut Recorder) {
+/// What can be said only when all rows are there: when the run was, which endpoints are parts of others, and whether
+/// nothing worked.
+pub(super) fn finish(clock: Clock, recorder: &mut Recorder) {
     let parts = parts_of_others(recorder.drafts());
-    for draft in recorder.drafts().iter_mut().filter(|draft| parts.contains(draft.name())) {
-        draft.set_apart();
+    let mut alone = false;
+    for draft in recorder.drafts() {
+        if parts.contains(draft.name()) {
+            draft.set_apart();
+        } else {
+            alone |= is_numbered(draft.name().as_bytes()) && draft.counted().is_some();
+        }
     }
+    clock.finish(!parts.is_empty(), alone, recorder);
     let samples: Vec<_> = recorder.drafts().iter().filter_map(Draft::counted).collect();
     let requests: u64 = samples.iter().map(|samples| samples.requests).sum();
     if requests > 0 && samples.iter().map(|samples| samples.failures).sum::<Option<u64>>() == Some(requests) {
@@ -431,6 +472,35 @@ fn parts_of_others(drafts: &[Draft]) -> HashSet<String> {
     parts
 }
 
+/// What happened when. Rows `X-1` stay apart: whether they are parts of rows `X` is known only when all rows are.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Course {
+    requests: Timeline,
+    numbered: Timeline,
+}
+
+impl Course {
+    /// Where a row belongs.
+    #[inline]
+    pub(super) fn of(&mut self, label: &[u8]) -> &mut Timeline {
+        if is_numbered(label) { &mut self.numbered } else { &mut self.requests }
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.requests.merge(&other.requests);
+        self.numbered.merge(&other.numbered);
+    }
+}
+
+/// Whether it is a label such as `X-1`.
+#[inline]
+fn is_numbered(label: &[u8]) -> bool {
+    if !label.last().is_some_and(u8::is_ascii_digit) {
+        return false;
+    }
+    label.iter().rfind(|byte| !byte.is_ascii_digit()) == Some(&b'-')
+}
+
 /// When the run was, from time stamps in whatever form.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
@@ -441,6 +511,7 @@ pub(super) struct Clock {
     unreadable: Option<(String, u64)>,
     /// The day in a pattern whose parts could be read in several ways.
     day: Option<String>,
+    pub(super) course: Course,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -476,11 +547,19 @@ impl Clock {
         (kind == Kind::Instant).then_some(start)
     }
 
-    pub(super) fn finish(self, recorder: &mut Recorder) {
+    /// Rows `X-1` may be `parts` of others or endpoints that stand `alone`.
+    fn finish(self, parts: bool, alone: bool, recorder: &mut Recorder) {
         if let Some((text, count)) = self.unreadable {
             let message = format!("{count} time stamps are no dates, the first `{text}`; duration and throughput are unknown");
             recorder.notice(Notice::new("unreadable_time", message));
             return;
+        }
+        // Of some of each, nobody can tell any more which time is whose.
+        if !(parts && alone) {
+            recorder.timeline().merge(&self.course.requests);
+        }
+        if !parts {
+            recorder.timeline().merge(&self.course.numbered);
         }
         let Some((start, end)) = self.span else { return };
         match self.kind {

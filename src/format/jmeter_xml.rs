@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr3, memchr_iter};
 use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
@@ -51,19 +51,9 @@ impl Sample {
     fn of(element: &BytesStart<'_>, clock: &mut Clock) -> Self {
         let mut sample = Self::default();
         let mut stamp = String::new();
-        for attribute in element.attributes().with_checks(false).filter_map(Result::ok) {
-            let value = || text(&attribute);
-            match attribute.key.as_ref() {
-                "t" | "time" => sample.elapsed = value().parse().ok().filter(|ms: &f64| ms.is_finite() && *ms >= 0.0),
-                "ts" | "timeStamp" => stamp = value().into_owned(),
-                "s" | "success" => sample.ok = flag(&value()),
-                "lb" | "label" => sample.label = value().into_owned(),
-                "rc" | "responseCode" => sample.code = value().into_owned(),
-                "rm" | "responseMessage" => sample.transaction = is_transaction(&value()),
-                "sc" => sample.samples = value().parse().ok().and_then(|samples| group(samples).ok()),
-                "ec" => sample.errors = value().parse().ok(),
-                "na" => sample.users = value().parse().ok(),
-                _ => {}
+        if plain_attributes(element.attributes_raw(), |key, value| sample.see(key, value, &mut stamp)).is_none() {
+            for attribute in element.attributes().with_checks(false).filter_map(Result::ok) {
+                sample.see(attribute.key.as_ref(), &text(&attribute), &mut stamp);
             }
         }
         if let (Some(elapsed), false) = (sample.elapsed, stamp.is_empty()) {
@@ -72,8 +62,23 @@ impl Sample {
         sample
     }
 
+    fn see(&mut self, key: &str, value: &str, stamp: &mut String) {
+        match key {
+            "t" | "time" => self.elapsed = value.parse().ok().filter(|ms: &f64| ms.is_finite() && *ms >= 0.0),
+            "ts" | "timeStamp" => value.clone_into(stamp),
+            "s" | "success" => self.ok = flag(value),
+            "lb" | "label" => value.clone_into(&mut self.label),
+            "rc" | "responseCode" => value.clone_into(&mut self.code),
+            "rm" | "responseMessage" => self.transaction = is_transaction(value),
+            "sc" => self.samples = value.parse().ok().and_then(|samples| group(samples).ok()),
+            "ec" => self.errors = value.parse().ok(),
+            "na" => self.users = value.parse().ok(),
+            _ => {}
+        }
+    }
+
     /// An outermost one is counted, unless it only sums up its neighbours. Whether it stood for several.
-    fn record(self, inside: bool, recorder: &mut Recorder) -> bool {
+    fn record(self, inside: bool, clock: &mut Clock, recorder: &mut Recorder) -> bool {
         recorder.users(self.users.unwrap_or(0.0));
         let draft = recorder.endpoint(None, &self.label);
         let apart = inside || (self.transaction && !self.parent);
@@ -91,15 +96,35 @@ impl Sample {
         }
         if let Some((start, elapsed)) = self.start.zip(self.elapsed) {
             let end = (start + elapsed) as i64;
-            let course = recorder.timeline();
-            course.users(end, self.users.unwrap_or(f64::NAN));
-            if !apart {
-                course.add(end, Some(nanos(elapsed, 1e6)), self.ok);
+            let course = clock.course.of(self.label.as_bytes());
+            if apart {
+                course.users(end, self.users.unwrap_or(f64::NAN));
+            } else {
+                course.add_with_users(end, Some(nanos(elapsed, 1e6)), self.ok, self.users);
             }
         }
         recorder.good_row();
         false
     }
+}
+
+/// Gives every attribute to `see`, if all are as JMeter writes most of them: in double quotes, without entities and line ends.
+/// `None` if one is not; those before it were given.
+fn plain_attributes(mut rest: &str, mut see: impl FnMut(&str, &str)) -> Option<()> {
+    if memchr3(b'&', b'\n', b'\r', rest.as_bytes()).is_some() || memchr(b'\t', rest.as_bytes()).is_some() {
+        return None;
+    }
+    while let Some(quote) = memchr(b'"', rest.as_bytes()) {
+        let (key, value) = (rest.get(..quote)?, rest.get(quote + 1..)?);
+        let key = key.strip_prefix(' ')?.strip_suffix('=')?;
+        let (value, behind) = value.split_at_checked(memchr(b'"', value.as_bytes())?)?;
+        if !key.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            return None;
+        }
+        see(key, value);
+        rest = behind.get(1..)?;
+    }
+    rest.trim_ascii().is_empty().then_some(())
 }
 
 /// The value without entities; as it stands where it holds what XML forbids.
@@ -135,11 +160,11 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
             }
             Event::Empty(element) => {
                 let sample = begin(element, &mut open, line, &mut clock, recorder);
-                grouped |= end(sample, &open, recorder);
+                grouped |= end(sample, &open, &mut clock, recorder);
             }
             Event::End(_) => {
                 let sample = open.pop().flatten();
-                grouped |= end(sample, &open, recorder);
+                grouped |= end(sample, &open, &mut clock, recorder);
                 done |= open.is_empty();
             }
             _ => {}
@@ -153,9 +178,8 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
         recorder.complete(false);
         recorder.notice(cut_off(line));
     }
-    clock.finish(recorder);
     split_nested(recorder);
-    finish(recorder);
+    finish(clock, recorder);
     if grouped {
         say_grouped(recorder);
     }
@@ -187,8 +211,8 @@ fn begin(
 }
 
 /// Whether the sample stood for several.
-fn end(sample: Option<Sample>, open: &[Option<Sample>], recorder: &mut Recorder) -> bool {
-    sample.is_some_and(|sample| sample.record(open.iter().any(Option::is_some), recorder))
+fn end(sample: Option<Sample>, open: &[Option<Sample>], clock: &mut Clock, recorder: &mut Recorder) -> bool {
+    sample.is_some_and(|sample| sample.record(open.iter().any(Option::is_some), clock, recorder))
 }
 
 /// A label that stands outside and inside is two endpoints: the outer one's figures stay its own.

@@ -163,7 +163,7 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
 }
 
 /// In which millisecond that nanosecond is.
-fn millisecond(nanos: u64) -> i64 {
+pub(super) fn millisecond(nanos: u64) -> i64 {
     (nanos / 1_000_000).cast_signed()
 }
 

@@ -16,7 +16,7 @@ pub const EXACT: usize = 128;
 /// How many values are kept as a list of bins: less memory than counters for every bin of a wide range.
 const LISTED: usize = 2_048;
 /// Bins per octave, as a power of two.
-const BITS: u32 = 7;
+pub(super) const BITS: u32 = 7;
 /// Nanoseconds in the milliseconds that the model speaks.
 const NANOS: f64 = 1e6;
 
@@ -49,21 +49,27 @@ impl Default for Values {
 
 impl Histogram {
     /// Adds one duration.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
     pub fn record(&mut self, nanos: u64) {
         self.note(nanos, nanos, u128::from(nanos), 1);
-        match &mut self.values {
-            Values::Counted { first, counts } => {
-                if let Some(count) = counts.get_mut(bin_of(nanos).wrapping_sub(*first)) {
-                    *count = count.saturating_add(1);
-                    return;
-                }
-            }
-            Values::Listed(bins) if bins.len() < LISTED => return bins.push(bin_of(nanos) as u16),
-            Values::Exact(values) if values.len() < EXACT => return values.push(nanos),
-            _ => {}
+        if let Values::Counted { first, counts } = &mut self.values
+            && let Some(count) = counts.get_mut(bin_of(nanos).wrapping_sub(*first))
+        {
+            *count = count.saturating_add(1);
+        } else {
+            self.record_early(nanos);
         }
-        self.add_to_bin(bin_of(nanos), 1);
+    }
+
+    /// The first durations, and those outside of the counters' range.
+    #[cold]
+    #[inline(never)]
+    fn record_early(&mut self, nanos: u64) {
+        match &mut self.values {
+            Values::Exact(values) if values.len() < EXACT => values.push(nanos),
+            _ => self.add_to_bin(bin_of(nanos), 1),
+        }
     }
 
     /// Adds the same duration `times` times, as histograms in artifacts do.
@@ -179,7 +185,9 @@ impl Histogram {
 
     #[inline]
     fn note(&mut self, min: u64, max: u64, sum: u128, times: u64) {
-        self.min = if self.count == 0 { min } else { self.min.min(min) };
+        if min < self.min || self.count == 0 {
+            self.min = min;
+        }
         self.max = self.max.max(max);
         self.sum = self.sum.saturating_add(sum);
         self.count = self.count.saturating_add(times);
@@ -287,7 +295,8 @@ impl Histogram {
 }
 
 /// The bin of a duration, below 7,424: exact below 256 ns, then 128 bins to the octave.
-fn bin_of(nanos: u64) -> usize {
+#[inline]
+pub(super) fn bin_of(nanos: u64) -> usize {
     let octave = (u64::BITS - nanos.leading_zeros()).saturating_sub(BITS + 1);
     ((u64::from(octave) << BITS) + (nanos >> octave)) as usize
 }

@@ -114,6 +114,8 @@ impl Samples {
     }
 
     /// One request: its latency in ns if it had one, and whether it was fine if that is known.
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
     pub fn add(&mut self, latency_ns: Option<u64>, ok: Option<bool>) {
         self.requests += 1;
         self.failures = match (self.failures, ok) {

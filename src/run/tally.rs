@@ -135,7 +135,7 @@ impl Tally {
         let at = glance(key);
         let recent = *self.recent.get(at)?;
         let place = match self.slots.get(recent as usize) {
-            Some(slot) if *slot.key == *key => recent,
+            Some(slot) if same(&slot.key, key) => recent,
             _ => {
                 let place = if let Some(place) = self.places.get(key) {
                     *place
@@ -205,6 +205,20 @@ impl Tally {
 impl Slot {
     fn news(&self, failure: Option<String>) -> News {
         News { method: self.method.clone(), name: self.name.clone(), failure }
+    }
+}
+
+/// As `==`, but without a call for names as long as most are.
+#[inline]
+fn same(own: &[u8], other: &[u8]) -> bool {
+    if own.len() != other.len() {
+        return false;
+    }
+    let ends =
+        |bytes: &[u8]| Some((u128::from_le_bytes(*bytes.first_chunk()?), u128::from_le_bytes(*bytes.last_chunk()?)));
+    match own.len() {
+        16..=32 => ends(own) == ends(other),
+        _ => own == other,
     }
 }
 

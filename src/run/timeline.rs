@@ -4,15 +4,13 @@
 //! never on the order in which it was read or merged. Latencies fall into bins of 1/16 octave: a percentile is within 2.2 %,
 //! enough to draw and never judged.
 
-use std::collections::VecDeque;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Moment;
+use super::{Moment, histogram};
 
 /// Most slices; when time runs past the last one, slices become twice as wide.
 pub const SLICES: usize = 128;
@@ -25,6 +23,8 @@ const BITS: u32 = 4;
 /// Durations below 1024 ns share the first bins, and those of 2^41 ns (37 minutes) and more the last one.
 const SHORTEST: u32 = 10;
 const BINS: usize = (31 << BITS) + 1;
+/// The first bin, counted in the same bins from 0 ns on.
+const FIRST: usize = ((SHORTEST + 1 - histogram::BITS) << BITS) as usize;
 /// Widest slice, as a power of two of seconds: 128 of them reach from 1970 to the year 9999.
 const WIDEST: u32 = 31;
 /// Times before 1970 or after the year 9999 are no times.
@@ -42,8 +42,25 @@ pub struct Timeline {
     width: u32,
     /// The first slice begins at this multiple of the width since the epoch.
     first: i64,
-    slices: VecDeque<Slice>,
+    slices: Vec<Slice>,
     stages: Vec<Stage>,
+    latest: Latest,
+}
+
+/// The slice looked up last, which is mostly the next one too.
+#[derive(Debug, Clone, Copy, Default)]
+struct Latest {
+    from_ms: i64,
+    /// 0 if there is none.
+    length_ms: u64,
+    index: usize,
+}
+
+impl PartialEq for Latest {
+    /// It tells nothing of the run.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// A part of the load's plan, as it was carried out. Times are seconds since the epoch.
@@ -100,6 +117,43 @@ impl Slice {
         Some(middle_of(bin) / NANOS)
     }
 
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
+    fn add(&mut self, latency_ns: Option<u64>, ok: Option<bool>) {
+        match (&mut self.failures, ok) {
+            (Some(failures), Some(ok)) => *failures += u64::from(!ok),
+            _ => self.failures = self.outcomes().zip(ok).map(|(failures, ok)| failures + u64::from(!ok)),
+        }
+        self.requests += 1;
+        if let Some(nanos) = latency_ns {
+            let bin = bin_of(nanos);
+            if let Some(times) = self.bins.get_mut(bin) {
+                *times = times.saturating_add(1);
+            } else {
+                self.add_to_new_bin(bin);
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_to_new_bin(&mut self, bin: usize) {
+        self.bins.resize(bin, 0);
+        self.bins.push(1);
+    }
+
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
+    fn see_users(&mut self, users: f64) {
+        // Mostly so, and quicker told than whether it is a number at all.
+        if self.users.is_some_and(|own| users <= own) {
+            return;
+        }
+        if (0.0..f64::INFINITY).contains(&users) {
+            self.users = Some(users);
+        }
+    }
+
     /// Failures as far as this slice has a say: without requests it knows of none but those it was told.
     fn outcomes(&self) -> Option<u64> {
         self.failures.or((self.requests == 0).then_some(0))
@@ -137,17 +191,22 @@ impl Timeline {
     }
 
     /// One request at an instant: its latency in ns if it had one, whether it was fine if that is known.
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
     pub fn add(&mut self, at_ms: i64, latency_ns: Option<u64>, ok: Option<bool>) {
-        let Some(slice) = self.slice_at(at_ms) else { return };
-        slice.failures = slice.outcomes().zip(ok).map(|(failures, ok)| failures + u64::from(!ok));
-        slice.requests += 1;
-        if let Some(nanos) = latency_ns {
-            let bin = bin_of(nanos);
-            if bin >= slice.bins.len() {
-                slice.bins.resize(bin + 1, 0);
-            }
-            if let Some(times) = slice.bins.get_mut(bin) {
-                *times = times.saturating_add(1);
+        if let Some(slice) = self.slice_at(at_ms) {
+            slice.add(latency_ns, ok);
+        }
+    }
+
+    /// As [`Timeline::add`], where the artifact tells with each request how many users there were.
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
+    pub fn add_with_users(&mut self, at_ms: i64, latency_ns: Option<u64>, ok: Option<bool>, users: Option<f64>) {
+        if let Some(slice) = self.slice_at(at_ms) {
+            slice.add(latency_ns, ok);
+            if let Some(users) = users {
+                slice.see_users(users);
             }
         }
     }
@@ -226,11 +285,10 @@ impl Timeline {
 
     /// So many concurrent users at an instant.
     pub fn users(&mut self, at_ms: i64, users: f64) {
-        if users.is_finite()
-            && users >= 0.0
+        if (0.0..f64::INFINITY).contains(&users)
             && let Some(slice) = self.slice_at(at_ms)
         {
-            slice.users = Some(slice.users.unwrap_or(0.0).max(users));
+            slice.see_users(users);
         }
     }
 
@@ -315,21 +373,37 @@ impl Timeline {
             .filter(|_| !self.slices.is_empty() && !self.relative)
     }
 
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
     fn slice_at(&mut self, at_ms: i64) -> Option<&mut Slice> {
+        if at_ms.wrapping_sub(self.latest.from_ms).cast_unsigned() >= self.latest.length_ms {
+            self.look_up(at_ms)?;
+        }
+        self.slices.get_mut(self.latest.index)
+    }
+
+    #[inline(never)]
+    fn look_up(&mut self, at_ms: i64) -> Option<()> {
         if !(0..=LATEST_MS).contains(&at_ms) {
             return None;
         }
-        let second = at_ms.div_euclid(1_000);
-        let index = (second >> self.width).wrapping_sub(self.first) as u64;
-        if index < self.slices.len() as u64 {
-            return self.slices.get_mut(index as usize);
+        let second = at_ms / 1_000;
+        let index = (second >> self.width) - self.first;
+        if self.slices.get(index as usize).is_none() {
+            self.reach(second);
         }
-        self.reach(second);
-        self.slices.get_mut(((second >> self.width) - self.first) as usize)
+        let number = second >> self.width;
+        self.latest = Latest {
+            from_ms: (number << self.width).saturating_mul(1_000),
+            length_ms: 1_000 << self.width,
+            index: (number - self.first) as usize,
+        };
+        Some(())
     }
 
     /// Makes room for `second`, in wider slices if need be.
     fn reach(&mut self, second: i64) {
+        self.latest = Latest::default();
         if self.slices.is_empty() {
             self.first = second >> self.width;
         }
@@ -338,10 +412,8 @@ impl Timeline {
             let (at, last) = (second >> self.width, self.first + length - 1);
             let (from, to) = (self.first.min(at), last.max(at));
             if to - from < SPAN || self.width >= WIDEST {
-                while self.first > from {
-                    self.slices.push_front(Slice::default());
-                    self.first -= 1;
-                }
+                let earlier = std::mem::replace(&mut self.first, from) - from;
+                self.slices.splice(0..0, (0..earlier).map(|_| Slice::default()));
                 self.slices.resize((to - from + 1) as usize, Slice::default());
                 return;
             }
@@ -352,23 +424,24 @@ impl Timeline {
     /// Makes slices twice as wide.
     fn widen(&mut self) {
         let first = self.first >> 1;
-        let mut wider: VecDeque<Slice> = VecDeque::with_capacity(self.slices.len() / 2 + 1);
+        let mut wider: Vec<Slice> = Vec::with_capacity(self.slices.len() / 2 + 1);
         for (at, slice) in (self.first..).zip(self.slices.drain(..)) {
             match wider.get_mut(((at >> 1) - first) as usize) {
                 Some(known) => known.absorb(&slice, f64::max),
-                None => wider.push_back(slice),
+                None => wider.push(slice),
             }
         }
         self.slices = wider;
+        self.latest = Latest::default();
         self.first = first;
         self.width += 1;
     }
 }
 
+/// Eight bins of a histogram in one.
+#[inline]
 fn bin_of(nanos: u64) -> usize {
-    let scaled = (nanos >> (SHORTEST - BITS)).max(1 << BITS);
-    let octave = scaled.ilog2() - BITS;
-    ((octave as usize) << BITS).saturating_add((scaled >> octave) as usize - (1 << BITS)).min(BINS - 1)
+    (histogram::bin_of(nanos) >> (histogram::BITS - BITS)).saturating_sub(FIRST).min(BINS - 1)
 }
 
 /// The middle of a bin in ns.
@@ -474,13 +547,13 @@ impl TryFrom<Wire> for Timeline {
         if wire.slices.len() > SLICES {
             return Err("a timeline has at most 128 slices");
         }
-        let slices: Option<VecDeque<Slice>> = wire.slices.into_iter().map(WireSlice::read).collect();
+        let slices: Option<Vec<Slice>> = wire.slices.into_iter().map(WireSlice::read).collect();
         let mut timeline = Self {
             relative: wire.start.is_none(),
             width,
             first: wire.start.map_or(0, |start| start.as_second() >> width),
             slices: slices.ok_or("a timeline's bins are not what loadgate wrote")?,
-            stages: Vec::new(),
+            ..Self::default()
         };
         wire.stages.into_iter().for_each(|stage| timeline.stage(stage));
         Ok(timeline)

@@ -200,3 +200,46 @@ fn a_saved_report_is_read_in_any_language() {
     let total = run.total.unwrap();
     assert_eq!((total.requests, total.failures, total.value(&Metric::LatencyMax)), (Some(300), Some(3), Some(194.0)));
 }
+
+/// Requests, failures and users of each slice.
+fn course(run: &Run) -> Vec<(u64, Option<u64>, Option<f64>)> {
+    let timeline = run.timeline.as_ref().unwrap_or_else(|| panic!("no course in {run:?}"));
+    timeline.slices().map(|slice| (slice.requests, slice.failures, slice.users)).collect()
+}
+
+#[test]
+fn a_request_is_in_the_course_where_it_ends() {
+    let text = "timeStamp,elapsed,label,responseCode,responseMessage,threadName,success,allThreads\n\
+                1795424673000,5,a,200,OK,t,true,3\n\
+                1795424673100,950,a,500,\"no, not\",t,false,4\n\
+                1795424674100,5,b,200,\"Number of samples in transaction : 1, number of failing samples : 0\",t,true,9\n\
+                1795424675100,5,\"b\nc\",200,OK,t,true,2\n";
+    let run = read_text(text).unwrap();
+    assert_eq!(course(&run), [(1, Some(0), Some(3.0)), (1, Some(1), Some(4.0)), (1, Some(0), Some(2.0))]);
+    assert_eq!(run.timeline.unwrap().start().unwrap().to_string(), "2026-11-23T09:04:33Z");
+}
+
+#[test]
+fn parts_of_requests_are_not_in_the_course_a_second_time() {
+    let rows = |labels: [&str; 4]| {
+        let row =
+            |(second, label): (usize, &str)| format!("{},5,{label},200,true\n", 1_795_424_673_000 + second * 1_000);
+        "timeStamp,elapsed,label,responseCode,success\n".to_owned()
+            + &labels.into_iter().enumerate().map(row).collect::<String>()
+    };
+    let requests = |labels| {
+        let run = read_text(&rows(labels)).unwrap();
+        run.timeline.map(|timeline| timeline.slices().map(|slice| slice.requests).collect::<Vec<_>>())
+    };
+    assert_eq!(requests(["a", "a-0", "a-1", "a"]), Some(vec![1, 0, 0, 1]));
+    assert_eq!(requests(["a", "b-0", "b-1", "a"]), Some(vec![1, 1, 1, 1]));
+    // Which of the numbered ones would have to stay out is known too late.
+    assert_eq!(requests(["a", "a-0", "b-7", "a"]), None);
+}
+
+#[test]
+fn times_in_no_known_zone_make_no_course() {
+    let text = "timeStamp,elapsed,label,success\n2026/11/23 09:04:33,5,a,true\n2026/11/23 09:04:35,5,a,true\n";
+    let run = read_text(text).unwrap();
+    assert_eq!((run.duration_s, run.timeline), (Some(2.005), None));
+}
