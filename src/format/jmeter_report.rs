@@ -269,6 +269,10 @@ impl<'a> Summary<'a> {
         })
     }
 
+    fn failures(&self) -> Option<u64> {
+        self.figure("Err:").filter(|failures| *failures >= 0.0).map(|failures| failures as u64)
+    }
+
     fn figure(&self, key: &str) -> Option<f64> {
         self.figures.split_once(key)?.1.split_whitespace().next()?.parse().ok()
     }
@@ -298,8 +302,8 @@ fn parse_summary(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(),
         recorder.duration_s(seconds);
     }
     let draft = recorder.total().requests(summary.samples);
-    if let Some(failures) = summary.figure("Err:").filter(|failures| *failures >= 0.0) {
-        draft.failures(failures as u64);
+    if let Some(failures) = summary.failures() {
+        draft.failures(failures);
     }
     for (metric, key) in [(Metric::LatencyMean, "Avg:"), (Metric::LatencyMin, "Min:"), (Metric::LatencyMax, "Max:")] {
         if let Some(ms) = summary.figure(key).filter(|_| summary.samples > 0) {
@@ -309,7 +313,39 @@ fn parse_summary(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(),
     if let Some(rate) = summary.rate {
         draft.reported(Metric::Throughput, rate, Some(0.1));
     }
+    course(&text, &all, summary, recorder);
     Ok(())
+}
+
+/// The intervals, if together they are the whole run. `Starting the test @ Mon Nov 23 09:04:32 UTC 2026 (1795424672980)` tells
+/// when it began; some versions leave the number out.
+fn course(text: &str, all: &[Summary<'_>], whole: &Summary<'_>, recorder: &mut Recorder) {
+    let mut parts = all.iter().filter(|summary| !summary.whole);
+    let sum = parts.try_fold((0_u64, 0_u64), |(samples, failures), part| {
+        Some((samples.checked_add(part.samples)?, failures.checked_add(part.failures()?)?))
+    });
+    if sum.is_none() || sum != whole.failures().map(|failures| (whole.samples, failures)) {
+        return;
+    }
+    let starts = text.lines().filter(|line| line.starts_with("Starting ") && line.contains(" @ "));
+    let began = starts.filter_map(|line| line.trim_end().strip_suffix(')')?.rsplit_once('(')).map(|(_, ms)| ms).next();
+    let began: Option<f64> = began.and_then(|ms| ms.parse().ok());
+    let course = recorder.timeline();
+    if began.is_none() {
+        course.since_start();
+    }
+    let instant = |seconds: f64| (began.unwrap_or(0.0) + seconds * 1e3) as i64;
+    let mut at = 0.0;
+    for summary in all {
+        let Some(seconds) = summary.seconds else { continue };
+        if summary.whole {
+            at = seconds;
+            continue;
+        }
+        course.interval(instant(at), instant(at + seconds), (summary.samples, summary.failures()), None);
+        at += seconds;
+        course.users(instant(at), summary.figure("Active:").unwrap_or(f64::NAN));
+    }
 }
 
 #[cfg(test)]

@@ -274,9 +274,9 @@ impl Timeline {
         for start_ms in (from_ms / width_ms..=(to_ms - 1) / width_ms).map(|at| at * width_ms) {
             let part = |count: u64| share(count, start_ms + width_ms) - share(count, start_ms);
             // Apart, so that no slice has more failures than requests.
-            let failed = failures.map(part);
+            let failed = failures.map(|failures| part(failures.min(requests)));
             let fine = part(requests.saturating_sub(failures.unwrap_or(0)));
-            self.count(start_ms, fine + failed.unwrap_or(0), failed);
+            self.count(start_ms, fine.saturating_add(failed.unwrap_or(0)), failed);
             if let Some(percentiles) = window.filter(|_| (from_ms..to_ms).contains(&(start_ms + width_ms / 2))) {
                 self.window(start_ms, percentiles);
             }
@@ -654,6 +654,7 @@ mod tests {
         // Too long, backwards, or at no time at all.
         for (from, to) in [(0, LATEST_MS), (5, 5), (9, 3), (-5, 5), (i64::MIN, i64::MAX)] {
             timeline.interval(from, to, (7, Some(9)), None);
+            timeline.interval(from, to, (u64::MAX, Some(u64::MAX / 2)), None);
         }
         assert!(timeline.slices().len() <= SLICES);
         assert!(timeline.slices().all(|slice| slice.failures.unwrap() <= slice.requests));

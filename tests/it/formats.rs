@@ -832,7 +832,7 @@ fn a_course_has_the_requests_of_its_run() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     for format in
-        "ab-gnuplot artillery gatling-binary gatling-log goose-csv h2load-log jmeter-xml k6-csv k6-json locust-history \
+        "ab-gnuplot artillery gatling-binary gatling-log goose-csv h2load-log jmeter-summary jmeter-xml k6-csv k6-json locust-history \
                    locust-json locust-loadgate simple-samples tsung-dump tsung-json tsung-log vegeta-csv vegeta-json"
             .split_whitespace()
     {
