@@ -423,6 +423,31 @@ test("no page is wider than a phone", async () => {
   }
 });
 
+test("no label of a chart is cut off or covers another", async () => {
+  const cards = readdirSync(join(folder, "weekly/site/cards")).map((card) => `${origin}/weekly/site/cards/${card}`);
+  for (const address of [reportOf("shop"), reportOf("many"), ...cards]) {
+    for (const width of [1200, 390]) {
+      const { page, close } = await open(address, { viewport: { width, height: 900 } });
+      const wrong = await page.evaluate(() => {
+        document.querySelectorAll("details.endpoint").forEach((fold) => (fold.open = true));
+        return [...document.querySelectorAll("figure svg")].flatMap((svg) => {
+          const whole = svg.getBoundingClientRect();
+          // Letters are lower than their box: its upper and lower fifth are air.
+          const boxes = [...svg.querySelectorAll("text")].map((text) => {
+            const { left, right, top, bottom, height } = text.getBoundingClientRect();
+            return { text: text.textContent, left, right, top: top + height / 5, bottom: bottom - height / 5 };
+          });
+          const cut = boxes.filter(({ left, right, top, bottom }) => left < whole.left - 1 || right > whole.right + 1 || top < whole.top - 1 || bottom > whole.bottom + 1);
+          const covered = boxes.filter((one, at) => boxes.some((other, place) => place < at && one.left < other.right - 1 && other.left < one.right - 1 && one.top < other.bottom - 1 && other.top < one.bottom - 1));
+          return [...cut.map(({ text }) => `cut: ${text}`), ...covered.map(({ text }) => `covers another: ${text}`)].map((said) => `${svg.querySelector("title").textContent}: ${said}`);
+        });
+      });
+      assert.deepEqual(wrong.slice(0, 10), [], `${address} at ${width}`);
+      await close();
+    }
+  }
+});
+
 test("no serious finding of axe-core, in light and dark", async () => {
   const card = readdirSync(join(folder, "weekly/site/cards"))[0];
   for (const address of [reportOf("shop"), reportOf("hostile"), `${origin}/weekly/site/index.html`, `${origin}/weekly/site/cards/${card}`]) {

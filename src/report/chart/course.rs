@@ -8,7 +8,7 @@ use super::{Axis, Chart, LETTER, Path, Plot, Svg, Table, label_lines, range, sto
 
 const WIDTH: f64 = 720.0;
 const LEFT: f64 = 62.0;
-const RIGHT: f64 = 34.0;
+const RIGHT: f64 = 38.0;
 const TITLE: f64 = 20.0;
 /// Room for the names of stages above all strips, where no line can cross them.
 const NAMES: f64 = 18.0;

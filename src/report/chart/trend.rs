@@ -10,7 +10,7 @@ use super::{Axis, Chart, LETTER, Path, Plot, Svg, Table, label_lines, range, sto
 
 const WIDTH: f64 = 720.0;
 const LEFT: f64 = 62.0;
-const RIGHT: f64 = 34.0;
+const RIGHT: f64 = 38.0;
 /// Room for the sizes of changes above the plot.
 const TOP: f64 = 26.0;
 const TALL: f64 = 180.0;
