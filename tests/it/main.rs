@@ -35,3 +35,4 @@ mod schema;
 mod secrets;
 mod seed;
 mod simulate;
+mod workflows;
