@@ -28,11 +28,15 @@ export const generator = (seed) => () => {
   return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
 };
 
-/** k6 points of many endpoints: `slow(at)` is the factor of latency of the endpoint at that place. */
+/** k6 points of many endpoints: `slow(at)` is the factor of latency of the endpoint at that place. Ten users come in the first
+ *  quarter of the time. */
 const k6 = (names, requests, seed, slow) => {
   const random = generator(seed);
   const lines = [];
   for (let number = 0; number < requests; number += 1) {
+    const users = Math.min(10, 1 + Math.floor((number / requests) * 40));
+    const now = new Date(NOW - DAY + number * 300).toISOString();
+    if (number % 10 === 0) lines.push(JSON.stringify({ metric: "vus", type: "Point", data: { time: now, value: users, tags: {} } }));
     for (const [at, name] of names.entries()) {
       const time = new Date(NOW - DAY + number * 300 + at).toISOString();
       const failed = random() < 0.01;

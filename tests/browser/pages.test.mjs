@@ -276,6 +276,18 @@ test("a chart is walked along by keys, and shown as a table", async () => {
   await close();
 });
 
+test("the run over time shows latency, rate, errors and users, with the ramp shaded", async () => {
+  const { page, close } = await open(reportOf("shop"));
+  const figure = page.locator("figure").first();
+  assert.deepEqual(await figure.locator("text.cap").allTextContents(), ["latency p50 and p95", "requests per second", "error rate", "users"]);
+  assert.match(await page.locator("main").innerText(), /shaded: the number of users changes/);
+  const [plot, ...shades] = await page.evaluate(() => [".s.users", ".ramp"].flatMap((what) => [...document.querySelector("figure svg").querySelectorAll(what)].map((one) => one.getBoundingClientRect())).map(({ left, right }) => [left, right]));
+  assert.ok(shades.length >= 4, `${shades.length}`);
+  const quarter = plot[0] + (plot[1] - plot[0]) / 4;
+  for (const [, right] of shades) assert.ok(right < quarter + 20, `${right} of ${quarter}`);
+  await close();
+});
+
 test("each chart has a table of as many rows as it has stops", async () => {
   const cards = readdirSync(join(folder, "weekly/site/cards")).map((card) => `${origin}/weekly/site/cards/${card}`);
   for (const address of [reportOf("shop"), reportOf("many"), reportOf("hostile"), ...cards]) {
