@@ -179,8 +179,10 @@ fn name_stages(svg: &mut Svg, plot: &Plot, timeline: &Timeline, seconds: f64) {
     }
 }
 
-/// Where the number of users changes: stretches of slices, from and to. A slice knows the most users it had.
+/// Where the number of users changes: stretches of slices, from and to. A slice knows the most users it had. Steps that follow
+/// each other within a twentieth of the time are one ramp.
 fn ramps(users: &[Option<f64>]) -> Vec<(usize, usize)> {
+    let rest = users.len() / 20;
     let mut ramps: Vec<(usize, usize)> = Vec::new();
     for (at, pair) in users.windows(2).enumerate() {
         let &[Some(before), Some(now)] = pair else { continue };
@@ -188,7 +190,7 @@ fn ramps(users: &[Option<f64>]) -> Vec<(usize, usize)> {
             continue;
         }
         match ramps.last_mut() {
-            Some(last) if last.1 > at => last.1 = at + 2,
+            Some(last) if last.1 + rest > at => last.1 = at + 2,
             _ => ramps.push((if at == 0 { 0 } else { at + 1 }, at + 2)),
         }
     }
@@ -243,6 +245,9 @@ mod tests {
         let users = [1.0, 5.0, 10.0, 10.0, 10.0, 30.0, 50.0, 50.0].map(Some);
         assert_eq!(ramps(&users), [(0, 3), (5, 7)]);
         assert!(ramps(&[Some(5.0), Some(5.0), None]).is_empty());
+        // One more user every third slice, and then ten for long.
+        let slow: Vec<Option<f64>> = (0..80).map(|at| Some(f64::from(at / 3).min(9.0))).collect();
+        assert_eq!(ramps(&slow), [(3, 28)]);
     }
 
     /// Ten seconds of users; requests in each.
