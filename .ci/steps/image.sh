@@ -24,6 +24,16 @@ podman image unmount "$IMAGE" >/dev/null
 base=$(podman image inspect --format '{{.Size}}' docker.io/library/debian:bookworm-slim)
 at_most "layers on top of the base" $(($(podman image inspect --format '{{.Size}}' "$IMAGE") - base)) $((10 * 1000 * 1000))
 
+label() {
+  podman image inspect --format "{{index .Labels \"org.opencontainers.image.$1\"}}" "$IMAGE"
+}
+
+for name in title description source licenses version revision; do
+  [[ -n $(label "$name") ]] || { echo "the image has no label $name"; exit 1; }
+done
+check "entry point" "$(podman image inspect --format '{{.Config.Entrypoint}}' "$IMAGE")" "[/usr/local/bin/loadgate]"
+check user "$(podman image inspect --format '{{.User}}' "$IMAGE")" 0
+
 ISOLATION=(--rm --network host --cgroups=disabled --security-opt seccomp=unconfined)
 
 # as_runner EXPECTED_EXIT NAME=VALUE...: one step of a job; the workspace belongs to somebody else, as on GitHub.
