@@ -169,17 +169,8 @@ impl Histogram {
     fn bins(&self) -> Vec<(usize, u64)> {
         match &self.values {
             Values::Exact(_) => Vec::new(),
-            Values::Listed(bins) => {
-                let sorted = sorted(bins);
-                sorted
-                    .chunk_by(|a, b| a == b)
-                    .filter_map(|same| Some((usize::from(*same.first()?), same.len() as u64)))
-                    .collect()
-            }
-            Values::Counted { first, counts } => {
-                let filled = counts.iter().enumerate().filter(|(_, times)| **times > 0);
-                filled.map(|(offset, times)| (first + offset, *times)).collect()
-            }
+            Values::Listed(bins) => filled(counted(bins)),
+            Values::Counted { first, counts } => filled((*first, counts)),
         }
     }
 
@@ -205,13 +196,8 @@ impl Histogram {
                 bins.extend(std::iter::repeat_n(bin as u16, times as usize));
             }
             Values::Listed(bins) => {
-                let bins = std::mem::take(bins);
-                let ends = bins.iter().copied().min().zip(bins.iter().copied().max());
-                let (first, last) = ends.map_or((bin, bin), |(first, last)| (first.into(), last.into()));
-                self.values = Values::Counted { first, counts: vec![0; last - first + 1] };
-                for bin in bins {
-                    self.add_to_bin(usize::from(bin), 1);
-                }
+                let (first, counts) = counted(bins);
+                self.values = Values::Counted { first, counts };
                 self.add_to_bin(bin, times);
             }
             Values::Counted { first, counts } => {
@@ -301,7 +287,26 @@ pub(super) fn bin_of(nanos: u64) -> usize {
     ((u64::from(octave) << BITS) + (nanos >> octave)) as usize
 }
 
-fn sorted<T: Ord + Copy>(values: &[T]) -> Vec<T> {
+/// The first bin, and how often it and each one behind it is in the list: quicker than sorting.
+fn counted(bins: &[u16]) -> (usize, Vec<u64>) {
+    let ends = bins.iter().min().zip(bins.iter().max());
+    let (first, last) = ends.map_or((0, 0), |(first, last)| (usize::from(*first), usize::from(*last)));
+    let mut counts = vec![0; last - first + 1];
+    for bin in bins {
+        if let Some(count) = counts.get_mut(usize::from(*bin) - first) {
+            *count += 1;
+        }
+    }
+    (first, counts)
+}
+
+/// Bins that are not empty.
+fn filled((first, counts): (usize, impl AsRef<[u64]>)) -> Vec<(usize, u64)> {
+    let bins = (first..).zip(counts.as_ref().iter().copied());
+    bins.filter(|(_, times)| *times > 0).collect()
+}
+
+fn sorted(values: &[u64]) -> Vec<u64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
     sorted

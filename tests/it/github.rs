@@ -13,7 +13,7 @@ mod proxy;
 mod status;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use loadgate::publish::session::{Publication, Session};
 use loadgate::publish::{CommentWhen, Edits, FileEdit, IssueWhen, Outcome, Plan, Texts, UpdateBaseline, Wishes};
 use loadgate::report::{IssueView, Report, RowText};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use fake::Fake;
 
@@ -50,14 +51,14 @@ struct World {
     edits: Edits,
     patience: Patience,
     token: Option<Token>,
-    folder: PathBuf,
+    folder: TempDir,
 }
 
 impl World {
     fn new(event: &str, payload: Value) -> Self {
         let fake = Fake::start(0);
-        let folder = tempfile::tempdir().unwrap().keep();
-        let file = |name: &str| folder.join(name).display().to_string();
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name).display().to_string();
         let mut vars: BTreeMap<String, String> = [
             ("GITHUB_ACTIONS", "true"),
             ("GITHUB_REPOSITORY", "octo/shop"),
@@ -150,7 +151,7 @@ impl World {
     }
 
     fn written(&self, name: &str) -> String {
-        std::fs::read_to_string(self.folder.join(name)).unwrap_or_default()
+        std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
     }
 
     /// The value of a step output, the last one given.
