@@ -369,7 +369,7 @@ impl PlainRow for PlainSamples {
         let elapsed = cells.whole(self.elapsed).filter(|ms| *ms < 1_000_000_000)?;
         let start = match self.time {
             // Fewer digits may be seconds.
-            Some(at) => Some(cells.millis(at)?),
+            Some(at) => Some(whole(cells.get(at).filter(|stamp| stamp.len() == 13)?).filter(|ms| *ms >= 1_000_000_000_000)?),
             None => None,
         };
         let users = match self.threads {

@@ -139,18 +139,6 @@ impl<'a> Split<'a> {
         whole(self.block.get(start..end)?)
     }
 
-    /// A cell of 13 digits, the first of which is none of the zeros: ms since the epoch from 2001 on.
-    #[inline]
-    pub(super) fn millis(&self, cell: usize) -> Option<u64> {
-        let text: &[u8; 13] = self.get(cell)?.try_into().ok()?;
-        let [first @ .., _, _, _, _, _] = text;
-        let [_, _, _, _, _, last @ ..] = text;
-        // The last eight digits with zeros in place of those already read.
-        let last = u64::from_le_bytes(*last) & !0xff_ffff | ZEROS & 0xff_ffff;
-        let millis = eight_digits(u64::from_le_bytes(*first))? * 100_000 + eight_digits(last)?;
-        (millis >= 1_000_000_000_000).then_some(millis)
-    }
-
     /// A cell as a decimal, see [`decimal`].
     #[inline]
     pub(super) fn decimal(&self, cell: usize, places: usize) -> Option<u64> {
@@ -238,10 +226,8 @@ impl Span<f64> {
 fn row_end(block: &[u8], at: usize, special: u64) -> Option<usize> {
     let mut end = at + special.trailing_zeros() as usize;
     if special == 0 {
-        // Mostly near. Delimiters do not matter here, and one of them may be a TAB.
-        let [lf, cr, quote] = [b'\n', b'\r', b'"'].map(u8x16::splat);
-        let near = |bytes: u8x16| bytes.simd_eq(lf) | bytes.simd_eq(cr) | bytes.simd_eq(quote);
-        let special = mask(block.get(end..)?.first_chunk()?, near);
+        // Mostly near.
+        let special = mask(block.get(end..)?.first_chunk()?, is_special);
         end += special.trailing_zeros() as usize;
         if special == 0 {
             end += memchr3(b'\n', b'"', b'\r', block.get(end..)?)?;
@@ -262,18 +248,18 @@ fn quoted(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// Which bytes are delimiters, and which are [special](is_special) and no delimiters.
+/// Which bytes are delimiters, and which are LF, CR or quotes.
 #[inline]
 fn masks(chunk: &[u8; WIDTH], delimiter: u8) -> (u64, u64) {
     let delimiter = u8x16::splat(delimiter);
-    let delimiters = mask(chunk, |bytes| bytes.simd_eq(delimiter));
-    (delimiters, mask(chunk, is_special) & !delimiters)
+    (mask(chunk, |bytes| bytes.simd_eq(delimiter)), mask(chunk, is_special))
 }
 
-/// Line ends and quotes, and what no text holds: every byte up to CR, which takes less time than LF and CR.
+/// LF, CR and quotes.
 #[inline]
 fn is_special(bytes: u8x16) -> u8x16 {
-    bytes.min(u8x16::splat(b'\r')).simd_eq(bytes) | bytes.simd_eq(u8x16::splat(b'"'))
+    let [lf, cr, quote] = [b'\n', b'\r', b'"'].map(u8x16::splat);
+    bytes.simd_eq(lf) | bytes.simd_eq(cr) | bytes.simd_eq(quote)
 }
 
 /// The bytes that are what is looked for, as bits.
@@ -446,7 +432,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whole_numbers_are_read_in_their_row(cells in prop::collection::vec("[0-9]{1,16}|[0-9]{0,8}[^0-9,\"\\x00-\r][0-9]{0,3}", 1..12)) {
+        fn whole_numbers_are_read_in_their_row(cells in prop::collection::vec("[0-9]{1,16}|[0-9]{0,8}[^0-9,\"\r\n][0-9]{0,3}", 1..12)) {
             let block = format!("{}\n{}", cells.join(","), " ".repeat(64));
             let mut places = Cells::default();
             prop_assert_eq!(places.split(block.as_bytes(), 0, b',', cells.len() - 1), Some(block.len() - 64));
@@ -457,7 +443,7 @@ mod tests {
 
         #[test]
         fn decimals_are_read_in_their_row(
-            cells in prop::collection::vec("[0-9]{0,6}[.]?[0-9]{0,6}|[0-9.]{1,9}|[0-9]{0,4}[^,\"\\x00-\r][0-9.]{0,4}", 1..12),
+            cells in prop::collection::vec("[0-9]{0,6}[.]?[0-9]{0,6}|[0-9.]{1,9}|[0-9]{0,4}[^,\"\r\n][0-9.]{0,4}", 1..12),
             digits in 0_usize..10,
         ) {
             let block = format!("{}\n{}", cells.join(","), " ".repeat(64));

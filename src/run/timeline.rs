@@ -44,23 +44,6 @@ pub struct Timeline {
     first: i64,
     slices: Vec<Slice>,
     stages: Vec<Stage>,
-    latest: Latest,
-}
-
-/// The slice looked up last, which is mostly the next one too.
-#[derive(Debug, Clone, Copy, Default)]
-struct Latest {
-    from_ms: i64,
-    /// 0 if there is none.
-    length_ms: u64,
-    index: usize,
-}
-
-impl PartialEq for Latest {
-    /// It tells nothing of the run.
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
 }
 
 /// A part of the load's plan, as it was carried out. Times are seconds since the epoch.
@@ -126,30 +109,30 @@ impl Slice {
         }
         self.requests += 1;
         if let Some(nanos) = latency_ns {
-            let bin = bin_of(nanos);
-            if let Some(times) = self.bins.get_mut(bin) {
-                *times = times.saturating_add(1);
-            } else {
-                self.add_to_new_bin(bin);
-            }
+            self.add_to_bin(bin_of(nanos), 1);
+        }
+    }
+
+    #[inline]
+    fn add_to_bin(&mut self, bin: usize, times: u32) {
+        match self.bins.get_mut(bin) {
+            Some(known) => *known = known.saturating_add(times),
+            None => self.add_to_new_bin(bin, times),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn add_to_new_bin(&mut self, bin: usize) {
+    fn add_to_new_bin(&mut self, bin: usize, times: u32) {
         self.bins.resize(bin, 0);
-        self.bins.push(1);
+        self.bins.push(times);
     }
 
     #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
     #[inline(always)]
     fn see_users(&mut self, users: f64) {
-        // Mostly so, and quicker told than whether it is a number at all.
-        if self.users.is_some_and(|own| users <= own) {
-            return;
-        }
-        if (0.0..f64::INFINITY).contains(&users) {
+        // Mostly there are no more than before, which is told sooner than whether it is a number at all.
+        if self.users.is_none_or(|own| users > own) && (0.0..f64::INFINITY).contains(&users) {
             self.users = Some(users);
         }
     }
@@ -194,9 +177,7 @@ impl Timeline {
     #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
     #[inline(always)]
     pub fn add(&mut self, at_ms: i64, latency_ns: Option<u64>, ok: Option<bool>) {
-        if let Some(slice) = self.slice_at(at_ms) {
-            slice.add(latency_ns, ok);
-        }
+        self.add_with_users(at_ms, latency_ns, ok, None);
     }
 
     /// As [`Timeline::add`], where the artifact tells with each request how many users there were.
@@ -234,13 +215,7 @@ impl Timeline {
     pub fn add_many(&mut self, at_ms: i64, requests: u64, failures: u64, latencies: impl Iterator<Item = (u64, u64)>) {
         let mut many = Slice { requests, failures: Some(failures), ..Slice::default() };
         for (nanos, times) in latencies {
-            let bin = bin_of(nanos);
-            if bin >= many.bins.len() {
-                many.bins.resize(bin + 1, 0);
-            }
-            if let Some(slot) = many.bins.get_mut(bin) {
-                *slot = slot.saturating_add(u32::try_from(times).unwrap_or(u32::MAX));
-            }
+            many.add_to_bin(bin_of(nanos), u32::try_from(times).unwrap_or(u32::MAX));
         }
         if let Some(slice) = self.slice_at(at_ms) {
             slice.absorb(&many, f64::max);
@@ -376,34 +351,22 @@ impl Timeline {
     #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
     #[inline(always)]
     fn slice_at(&mut self, at_ms: i64) -> Option<&mut Slice> {
-        if at_ms.wrapping_sub(self.latest.from_ms).cast_unsigned() >= self.latest.length_ms {
-            self.look_up(at_ms)?;
-        }
-        self.slices.get_mut(self.latest.index)
-    }
-
-    #[inline(never)]
-    fn look_up(&mut self, at_ms: i64) -> Option<()> {
         if !(0..=LATEST_MS).contains(&at_ms) {
             return None;
         }
-        let second = at_ms / 1_000;
-        let index = (second >> self.width) - self.first;
-        if self.slices.get(index as usize).is_none() {
-            self.reach(second);
+        let second = at_ms.div_euclid(1_000);
+        let index = (second >> self.width).wrapping_sub(self.first) as u64;
+        if index < self.slices.len() as u64 {
+            return self.slices.get_mut(index as usize);
         }
-        let number = second >> self.width;
-        self.latest = Latest {
-            from_ms: (number << self.width).saturating_mul(1_000),
-            length_ms: 1_000 << self.width,
-            index: (number - self.first) as usize,
-        };
-        Some(())
+        self.reach(second);
+        self.slices.get_mut(((second >> self.width) - self.first) as usize)
     }
 
     /// Makes room for `second`, in wider slices if need be.
+    #[cold]
+    #[inline(never)]
     fn reach(&mut self, second: i64) {
-        self.latest = Latest::default();
         if self.slices.is_empty() {
             self.first = second >> self.width;
         }
@@ -432,7 +395,6 @@ impl Timeline {
             }
         }
         self.slices = wider;
-        self.latest = Latest::default();
         self.first = first;
         self.width += 1;
     }
