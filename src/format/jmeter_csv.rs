@@ -183,6 +183,8 @@ impl Layout {
             recorder.sample_step(0.0);
         }
         let transaction = self.message.is_some_and(|at| is_transaction(row.text(at)));
+        // What sums up others is in the course with them.
+        let start = start.filter(|_| !transaction);
         let label = row.lossy(self.label);
         let draft = recorder.endpoint(self.method.map(|at| row.text(at)), &label);
         let own = if transaction { draft.apart() } else { draft.samples() };
@@ -204,7 +206,7 @@ impl Layout {
         if ok == Some(false) {
             draft.error(&failure(code(), transaction), 1);
         }
-        if let Some(start) = start.filter(|_| !transaction) {
+        if let Some(start) = start {
             let course = clock.course.of(label.as_bytes());
             course.add_with_users((start + elapsed) as i64, Some(nanos(elapsed, 1e6)), ok, users);
         }

@@ -87,6 +87,9 @@ impl Sample {
             let failures = self.errors.map(|errors| errors.min(count)).or_else(|| self.ok.filter(|ok| *ok).map(|_| 0));
             samples.add_group(count, failures, nanos(ms / count as f64, 1e6));
             draft.error("of a group of samples", failures.unwrap_or(0));
+            if let Some(start) = self.start.filter(|_| !apart) {
+                clock.course.of(self.label.as_bytes()).count((start + ms / count as f64) as i64, count, failures);
+            }
             recorder.good_row();
             return true;
         }

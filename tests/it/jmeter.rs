@@ -243,3 +243,25 @@ fn times_in_no_known_zone_make_no_course() {
     let run = read_text(text).unwrap();
     assert_eq!((run.duration_s, run.timeline), (Some(2.005), None));
 }
+
+#[test]
+fn groups_of_samples_are_in_the_course_unless_they_sum_up_others() {
+    let csv = "timeStamp,elapsed,label,success,responseMessage,SampleCount,ErrorCount\n\
+               1795424673000,40,a,true,OK,4,1\n\
+               1795424674000,40,t,true,\"Number of samples in transaction : 4\",4,0\n\
+               1795424675000,40,a,true,OK,2,0\n";
+    let xml = r#"<?xml version="1.0" encoding="UTF-8"?>
+<testResults version="1.2">
+<sample t="40" ts="1795424673000" s="true" lb="a" sc="4" ec="1"/>
+<sample t="40" ts="1795424674000" s="true" lb="t" rm="Number of samples in transaction : 4" sc="4" ec="0"/>
+<sample t="40" ts="1795424675000" s="true" lb="a" sc="2" ec="0"/>
+</testResults>
+"#;
+    for text in [csv, xml] {
+        let slices: Vec<_> = course(&read_text(text).unwrap())
+            .into_iter()
+            .map(|(requests, failures, _)| (requests, failures.unwrap_or(0)))
+            .collect();
+        assert_eq!(slices, [(4, 1), (0, 0), (2, 0)], "{text}");
+    }
+}
