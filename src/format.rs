@@ -6,6 +6,7 @@
 pub mod blocks;
 pub mod read;
 
+mod columns;
 mod console;
 mod k6;
 mod members;

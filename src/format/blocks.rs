@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use memchr::{memchr, memchr_iter, memchr3, memrchr};
+use multiversion::multiversion;
 
 use super::{ParseError, Source};
 use crate::run::recorder::{Names, Recorder};
@@ -119,8 +120,12 @@ fn closing(bytes: &[u8], mut from: usize) -> Option<usize> {
 
 /// One thread's part of a format: what can be done with a plain record.
 pub(super) trait Plain: Clone + Send {
-    /// Takes the record at `start` of a block, if there is nothing unusual about it, and says where it ends.
-    fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<usize>;
+    /// Another block comes.
+    fn begin(&mut self) {}
+
+    /// Takes the record at `start` of a block, and maybe those behind it, as long as there is nothing unusual about them. Says
+    /// where the last one ends and how many there are.
+    fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<(usize, u64)>;
 
     /// Adds what another thread saw.
     fn join(&mut self, other: Self);
@@ -234,37 +239,39 @@ enum Event {
 }
 
 impl Events {
-    /// Takes the plain records of a block and notes the others.
-    fn of<P: Plain>(block: &Block, ends: Ends, plain: &mut P, tally: &mut Tally) -> Self {
-        let mut events = Self { lines: block.lines, ..Self::default() };
-        let bytes = block.bytes();
-        let (mut at, mut said) = (block.start, false);
-        while at < bytes.len() {
-            if let Some(end) = plain.take(bytes, at, tally) {
-                if !said {
-                    events.all.push(Event::Plain);
-                    said = true;
-                }
-                events.plain += 1;
-                events.lines += 1;
-                at = end;
-                continue;
-            }
-            let (end, lines) = ends.next(bytes, at);
-            events.announce(tally);
-            events.bytes.extend_from_slice(bytes.get(at..end).unwrap_or_default());
-            events.all.push(Event::Record(events.bytes.len(), events.lines));
-            said = false;
-            events.lines += lines;
-            at = end;
-        }
-        events.announce(tally);
-        events
-    }
-
     fn announce(&mut self, tally: &mut Tally) {
         self.all.extend(tally.news().map(Event::News));
     }
+}
+
+/// Takes the plain records of a block and notes the others; compiled twice as all of [`super::columns`].
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2+lzcnt+popcnt"))]
+fn events_of<P: Plain>(block: &Block, ends: Ends, plain: &mut P, tally: &mut Tally) -> Events {
+    let mut events = Events { lines: block.lines, ..Events::default() };
+    let bytes = block.bytes();
+    let (mut at, mut said) = (block.start, false);
+    plain.begin();
+    while at < bytes.len() {
+        if let Some((end, records)) = plain.take(bytes, at, tally) {
+            if !said {
+                events.all.push(Event::Plain);
+                said = true;
+            }
+            events.plain += records;
+            events.lines += records;
+            at = end;
+            continue;
+        }
+        let (end, lines) = ends.next(bytes, at);
+        events.announce(tally);
+        events.bytes.extend_from_slice(bytes.get(at..end).unwrap_or_default());
+        events.all.push(Event::Record(events.bytes.len(), events.lines));
+        said = false;
+        events.lines += lines;
+        at = end;
+    }
+    events.announce(tally);
+    events
 }
 
 /// What all threads share, in the order of the file.
@@ -383,7 +390,7 @@ impl<O: Ordered> Shared<'_, '_, O> {
             if let Some(names) = self.names.get() {
                 tally.close(names);
             }
-            let events = Events::of(&block, self.ends, plain, tally);
+            let events = events_of(&block, self.ends, plain, tally);
             let ledger = locked(&self.ledger);
             // An unusual block keeps its records until its turn.
             let far = |ledger: &mut Ledger<'_, O>| block.number > ledger.next + MAX_LEAD;

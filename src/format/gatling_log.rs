@@ -224,8 +224,8 @@ struct PlainRequests {
 }
 
 impl Plain for PlainRequests {
-    #[inline]
-    fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<usize> {
+    #[inline(always)]
+    fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<(usize, u64)> {
         const WORD: &[u8] = b"REQUEST\t";
         let rest = block.get(start..)?.strip_prefix(WORD)?;
         let length = memchr(b'\n', rest)?;
@@ -246,7 +246,7 @@ impl Plain for PlainRequests {
         samples.add(Some((ended - began) * 1_000_000), Some(true));
         self.span.add(began, ended);
         self.timeline.add(ended.cast_signed(), Some((ended - began) * 1_000_000), Some(true));
-        Some(start + WORD.len() + length + 1)
+        Some((start + WORD.len() + length + 1, 1))
     }
 
     fn join(&mut self, other: Self) {

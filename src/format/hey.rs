@@ -4,7 +4,8 @@
 //! `50%%`; requests per second counts errors too; the CSV leaves out requests that got no answer.
 
 use super::console::{self, Block, Reports, count, duration, level, number, report};
-use super::plain::{Span, Split};
+use super::columns::{self, Batch, Decimals, TOGETHER};
+use super::plain::Span;
 use super::rows::{PlainRow, Rows, nanos};
 use super::vegeta_results::millisecond;
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
@@ -13,7 +14,7 @@ use crate::run::Notice;
 use crate::run::metric::Metric;
 use crate::run::recorder::{Draft, Recorder, Samples};
 use crate::run::tally::Tally;
-use crate::run::timeline::Timeline;
+use crate::run::timeline::{Request, Timeline};
 
 pub(super) static TEXT: Format = Format {
     id: "hey",
@@ -183,7 +184,10 @@ pub(super) fn requests(
     let mut course = Timeline::default();
     course.since_start();
     recorder.timeline().since_start();
-    let mut plain = PlainRequests { columns, span: Span::default(), samples: Samples::new(), course };
+    let seconds = |cell| Decimals::of(cell, 9);
+    let (time, start) = (seconds(columns.time), columns.start.map(seconds));
+    let (span, samples) = (Span::default(), Samples::new());
+    let mut plain = PlainRequests { time, status: columns.status, start, span, samples, course };
     let mut span = Span::default();
     rows.each_or(&mut plain, recorder, |row, recorder| {
         let seconds = row.number(columns.time, "seconds")?;
@@ -211,7 +215,9 @@ pub(super) fn requests(
 
 #[derive(Clone)]
 struct PlainRequests {
-    columns: Columns,
+    time: Decimals,
+    status: Option<usize>,
+    start: Option<Decimals>,
     span: Span<u64>,
     samples: Samples,
     course: Timeline,
@@ -219,27 +225,35 @@ struct PlainRequests {
 
 impl PlainRow for PlainRequests {
     fn last(&self) -> usize {
-        let Columns { time, status, start } = self.columns;
-        time.max(status.unwrap_or(0)).max(start.unwrap_or(0))
+        let start = self.start.map_or(0, |start| start.cell());
+        self.time.cell().max(self.status.unwrap_or(0)).max(start)
     }
 
-    #[inline]
-    fn take(&mut self, cells: &Split<'_>, _: &mut Tally) -> Option<()> {
-        let nanos = cells.decimal(self.columns.time, 9)?;
-        let good = match self.columns.status {
-            Some(at) => Some(cells.whole(at)? < 400),
-            None => None,
-        };
-        let start = match self.columns.start {
-            Some(at) => Some(cells.decimal(at, 9)?),
-            None => None,
-        };
-        self.samples.add(Some(nanos), good);
-        if let Some(start) = start {
-            self.span.add(start, start + nanos);
-            self.course.add(millisecond(start + nanos), Some(nanos), good);
+    #[expect(clippy::inline_always, reason = "as it says there")]
+    #[inline(always)]
+    fn take(&mut self, batch: &Batch<'_>, _: &mut Tally) -> usize {
+        let [mut nanos, mut codes, mut starts] = [[0; TOGETHER]; 3];
+        let mut rows = columns::decimals(&mut self.time, batch, &mut nanos);
+        if let Some(at) = self.status {
+            rows = rows.min(columns::wholes(batch, at, &mut codes));
         }
-        Some(())
+        if let Some(start) = &mut self.start {
+            rows = rows.min(columns::decimals(start, batch, &mut starts));
+        }
+        let (Some(nanos), Some(codes), Some(starts)) = (nanos.get(..rows), codes.get(..rows), starts.get(..rows)) else {
+            return 0;
+        };
+        let failures = codes.iter().filter(|code| **code >= 400).count() as u64;
+        self.samples.add_all(nanos.iter().copied(), self.status.map(|_| failures));
+        if self.start.is_some() {
+            let Self { span, course, status, .. } = self;
+            course.add_all(nanos.iter().zip(codes).zip(starts).map(|((nanos, code), start)| {
+                span.add(*start, start + nanos);
+                let ok = status.map(|_| *code < 400);
+                Request { at_ms: millisecond(start + nanos), latency_ns: *nanos, ok, users: None }
+            }));
+        }
+        rows
     }
 
     fn join(&mut self, other: Self) {

@@ -11,13 +11,14 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 
+use super::columns::{self, Batch, TOGETHER};
 use super::plain::{Span, Split, whole};
 use super::rows::{PlainRow, Row, Rows, nanos, shown};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::run::Notice;
-use crate::run::recorder::{Draft, Recorder, Samples};
-use crate::run::tally::Tally;
-use crate::run::timeline::Timeline;
+use crate::run::recorder::{Draft, Recorder};
+use crate::run::tally::{Place, Tally};
+use crate::run::timeline::{Request, Timeline};
 
 pub(super) static CSV: Format = Format {
     id: "jmeter-csv",
@@ -198,7 +199,7 @@ impl Layout {
             own.add_group(samples, failures, nanos(elapsed / samples as f64, 1e6));
             draft.error("of a group of samples", failures.unwrap_or(0));
             if let Some(start) = start {
-                clock.course.of(label.as_bytes()).count((start + elapsed / samples as f64) as i64, samples, failures);
+                clock.course.of(is_numbered(label.as_bytes())).count((start + elapsed / samples as f64) as i64, samples, failures);
             }
             return Ok(true);
         }
@@ -207,7 +208,7 @@ impl Layout {
             draft.error(&failure(code(), transaction), 1);
         }
         if let Some(start) = start {
-            let course = clock.course.of(label.as_bytes());
+            let course = clock.course.of(is_numbered(label.as_bytes()));
             course.add_with_users((start + elapsed) as i64, Some(nanos(elapsed, 1e6)), ok, users);
         }
         Ok(false)
@@ -281,30 +282,13 @@ struct PlainSamples {
     course: Course,
 }
 
-/// What a plain row says.
-struct Request<'a> {
-    label: &'a [u8],
-    /// Ms since the epoch.
-    start: Option<u64>,
-    /// Ms.
-    elapsed: u64,
-    users: Option<u64>,
-}
-
-impl Request<'_> {
-    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
-    #[inline(always)]
-    fn add(&self, ok: bool, samples: &mut Samples, all: &mut PlainSamples) {
-        let nanos = self.elapsed * 1_000_000;
-        samples.add(Some(nanos), Some(ok));
-        if let Some(start) = self.start {
-            let end = start + self.elapsed;
-            all.span.add(start, end);
-            let users = self.users.map(|users| users.cast_signed() as f64);
-            all.course.of(self.label).add_with_users(end.cast_signed(), Some(nanos), Some(ok), users);
-        }
-        all.users = all.users.max(self.users.unwrap_or(0));
-    }
+/// What the texts of a row say.
+#[derive(Clone, Copy)]
+struct Text {
+    place: Place,
+    ok: bool,
+    /// Whether the label is one such as `X-1`.
+    numbered: bool,
 }
 
 impl PlainSamples {
@@ -320,21 +304,52 @@ impl PlainSamples {
         let Layout { elapsed, label, time, code, message, threads, samples, .. } = *layout;
         let last = [time, code, message, threads, samples].into_iter().flatten().chain([elapsed, label, success]).max()?;
         let (span, users, course) = Default::default();
-        Some(Self { elapsed, label, success, time, code, message, threads, samples, last, span, users, course })
+        let columns = Self {
+            elapsed, label, success, time, code, message, threads, samples, last, span, users, course,
+        };
+        Some(columns)
     }
 
-    /// Takes a request that failed.
+    /// What the texts of a row say; `None` if anything about them is unusual.
+    #[expect(clippy::inline_always, reason = "a part of `take`")]
+    #[inline(always)]
+    fn text(&self, row: &Split<'_>, tally: &mut Tally) -> Option<Text> {
+        let success = row.get(self.success)?;
+        let ok = success == b"true";
+        if !ok && success != b"false" {
+            return None;
+        }
+        if let Some(at) = self.samples
+            && row.get(at)? != b"1"
+        {
+            return None;
+        }
+        if let Some(at) = self.message {
+            // A transaction says how many samples it sums up; with white space before it would still be one.
+            let message = row.get(at)?;
+            if message.starts_with(b"Number") || message.first().is_some_and(|byte| *byte == b'"' || !byte.is_ascii_graphic()) {
+                return None;
+            }
+        }
+        let label = row.get(self.label).filter(|label| label.first() != Some(&b'"'))?;
+        let place = if ok {
+            tally.place(label, || Some((None, str::from_utf8(label).ok()?.into())))?
+        } else {
+            self.failed(label, row, tally)?
+        };
+        Some(Text { place, ok, numbered: is_numbered(label) })
+    }
+
+    /// Where a request that failed is counted.
     #[cold]
-    fn failed(&mut self, request: &Request<'_>, cells: &Split<'_>, tally: &mut Tally) -> Option<()> {
+    fn failed(&self, label: &[u8], row: &Split<'_>, tally: &mut Tally) -> Option<Place> {
         let code = match self.code {
-            Some(at) => cells.get(at).filter(|code| code.first() != Some(&b'"'))?,
+            Some(at) => row.get(at).filter(|code| code.first() != Some(&b'"'))?,
             None => b"",
         };
         let text = str::from_utf8(code).ok()?.trim();
-        let name = || Some((None, str::from_utf8(request.label).ok()?.into()));
-        let samples = tally.failed(request.label, name, code, || failure(text, false))?;
-        request.add(false, samples, self);
-        Some(())
+        let name = || Some((None, str::from_utf8(label).ok()?.into()));
+        tally.failed(label, name, code, || failure(text, false))
     }
 
     fn finish(&self, clock: &mut Clock, recorder: &mut Recorder) {
@@ -356,43 +371,56 @@ impl PlainRow for PlainSamples {
         self.last
     }
 
-    #[inline]
-    fn take(&mut self, cells: &Split<'_>, tally: &mut Tally) -> Option<()> {
-        let success = cells.get(self.success)?;
-        let ok = success == b"true";
-        if !ok && success != b"false" {
-            return None;
-        }
-        if let Some(at) = self.samples
-            && cells.get(at)? != b"1"
-        {
-            return None;
-        }
-        let elapsed = cells.whole(self.elapsed).filter(|ms| *ms < 1_000_000_000)?;
-        let start = match self.time {
+    #[expect(clippy::inline_always, reason = "as it says there")]
+    #[inline(always)]
+    fn take(&mut self, batch: &Batch<'_>, tally: &mut Tally) -> usize {
+        let [mut elapsed, mut starts, mut users] = [[0; TOGETHER]; 3];
+        let mut rows = columns::wholes(batch, self.elapsed, &mut elapsed);
+        if let Some(at) = self.time {
             // Fewer digits may be seconds.
-            Some(at) => Some(whole(cells.get(at).filter(|stamp| stamp.len() == 13)?).filter(|ms| *ms >= 1_000_000_000_000)?),
-            None => None,
+            rows = rows.min(columns::thirteen_digits(batch, at, &mut starts));
+        }
+        if let Some(at) = self.threads {
+            rows = rows.min(columns::wholes(batch, at, &mut users));
+        }
+        let mut texts = [Text { place: Place::Others, ok: true, numbered: false }; TOGETHER];
+        let mut taken = 0;
+        for ((row, text), (elapsed, start)) in batch.first(rows).rows().zip(&mut texts).zip(elapsed.iter().zip(&starts)) {
+            if *elapsed >= 1_000_000_000 || (*start < 1_000_000_000_000 && self.time.is_some()) {
+                break;
+            }
+            let Some(read) = self.text(&row, tally) else { break };
+            *text = read;
+            taken += 1;
+        }
+        let (Some(texts), Some(elapsed), Some(users)) = (texts.get(..taken), elapsed.get(..taken), users.get(..taken)) else {
+            return 0;
         };
-        let users = match self.threads {
-            Some(at) => Some(cells.whole(at)?),
-            None => None,
-        };
-        if let Some(at) = self.message {
-            // A transaction says how many samples it sums up; with white space before it would still be one.
-            let message = cells.get(at)?;
-            if message.starts_with(b"Number") || message.first().is_some_and(|byte| *byte == b'"' || !byte.is_ascii_graphic()) {
-                return None;
+        for ((text, elapsed), users) in texts.iter().zip(elapsed).zip(users) {
+            self.users = self.users.max(*users);
+            if let Some(samples) = tally.at(text.place) {
+                samples.add(Some(elapsed * 1_000_000), Some(text.ok));
             }
         }
-        let label = cells.get(self.label).filter(|label| label.first() != Some(&b'"'))?;
-        let request = Request { label, start, elapsed, users };
-        if !ok {
-            return self.failed(&request, cells, tally);
+        if self.time.is_some() {
+            let Self { span, course, threads, .. } = self;
+            let requests = texts.iter().zip(elapsed).zip(users).zip(&starts).map(|(((text, elapsed), users), start)| {
+                span.add(*start, start + elapsed);
+                let request = Request {
+                    at_ms: (start + elapsed).cast_signed(),
+                    latency_ns: elapsed * 1_000_000,
+                    ok: Some(text.ok),
+                    users: threads.map(|_| users.cast_signed() as f64),
+                };
+                (request, text.numbered)
+            });
+            if texts.iter().all(|text| !text.numbered) {
+                course.requests.add_all(requests.map(|(request, _)| request));
+            } else {
+                requests.for_each(|(request, numbered)| course.of(numbered).add_all(std::iter::once(request)));
+            }
         }
-        let samples = tally.samples(label, || Some((None, str::from_utf8(label).ok()?.into())))?;
-        request.add(true, samples, self);
-        Some(())
+        taken
     }
 
     fn join(&mut self, other: Self) {
@@ -482,10 +510,9 @@ pub(super) struct Course {
 }
 
 impl Course {
-    /// Where a row belongs.
-    #[inline]
-    pub(super) fn of(&mut self, label: &[u8]) -> &mut Timeline {
-        if is_numbered(label) { &mut self.numbered } else { &mut self.requests }
+    /// Where a row belongs, by whether its label [`is_numbered`].
+    pub(super) fn of(&mut self, numbered: bool) -> &mut Timeline {
+        if numbered { &mut self.numbered } else { &mut self.requests }
     }
 
     fn join(&mut self, other: &Self) {
@@ -496,7 +523,7 @@ impl Course {
 
 /// Whether it is a label such as `X-1`.
 #[inline]
-fn is_numbered(label: &[u8]) -> bool {
+pub(super) fn is_numbered(label: &[u8]) -> bool {
     if !label.last().is_some_and(u8::is_ascii_digit) {
         return false;
     }

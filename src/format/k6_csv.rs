@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::k6::{PlainPoints, Points, SUFFIXES, TOOL, Tags, is_skipped};
+use super::columns::{self, Batch, Decimals, TOGETHER};
 use super::plain::{Split, whole};
 use super::rows::{PlainRow, Rows};
 use super::vegeta::millis;
@@ -38,7 +39,7 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     let [name, _, method, ..] = columns;
     // In any other order there is no name that is one piece.
     let at = method.zip(name).filter(|(method, name)| method + 1 == *name).map(|(method, _)| method);
-    let mut plain = PlainRows { metric, time, value, method: at, width, points: PlainPoints::default() };
+    let mut plain = PlainRows { metric, time, value: Decimals::of(value, 6), method: at, width, points: PlainPoints::default() };
     rows.each_or(&mut plain, recorder, |row, recorder| {
         if row.len() < width {
             return Err(format!("expected {width} cells, found {}", row.len()));
@@ -62,28 +63,25 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
 struct PlainRows {
     metric: usize,
     time: usize,
-    value: usize,
+    value: Decimals,
     /// The name follows the method.
     method: Option<usize>,
     width: usize,
     points: PlainPoints,
 }
 
-impl PlainRow for PlainRows {
-    fn last(&self) -> usize {
-        self.width.saturating_sub(1)
-    }
-
-    #[inline]
-    fn take(&mut self, cells: &Split<'_>, tally: &mut Tally) -> Option<()> {
-        let metric = cells.get(self.metric)?;
-        let value = cells.decimal(self.value, 6)?;
+impl PlainRows {
+    /// Takes a point.
+    #[expect(clippy::inline_always, reason = "a part of `take`")]
+    #[inline(always)]
+    fn point(&mut self, row: &Split<'_>, value: u64, tally: &mut Tally) -> Option<()> {
+        let metric = row.get(self.metric)?;
         match (metric, value) {
             _ if is_skipped(metric) => {}
             (b"http_req_duration", _) => {
-                let end = moment_of(whole(cells.get(self.time)?)? as f64);
+                let end = moment_of(whole(row.get(self.time)?)? as f64);
                 let method = self.method?;
-                let key = cells.between(method, method + 1)?;
+                let key = row.between(method, method + 1)?;
                 let samples = tally.samples(key, || {
                     let (method, name) = str::from_utf8(key).ok()?.split_once(',')?;
                     Some((Some(method), Some(name.trim()).filter(|name| !name.is_empty())?.into()))
@@ -97,6 +95,20 @@ impl PlainRow for PlainRows {
             _ => return None,
         }
         Some(())
+    }
+}
+
+impl PlainRow for PlainRows {
+    fn last(&self) -> usize {
+        self.width.saturating_sub(1)
+    }
+
+    #[expect(clippy::inline_always, reason = "as it says there")]
+    #[inline(always)]
+    fn take(&mut self, batch: &Batch<'_>, tally: &mut Tally) -> usize {
+        let mut values = [0; TOGETHER];
+        let rows = columns::decimals(&mut self.value, batch, &mut values);
+        batch.first(rows).rows().zip(values).take_while(|(row, value)| self.point(row, *value, tally).is_some()).count()
     }
 
     fn join(&mut self, other: Self) {

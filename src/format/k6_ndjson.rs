@@ -193,8 +193,9 @@ struct PlainLines {
 }
 
 impl Plain for PlainLines {
-    #[inline]
-    fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<usize> {
+    #[expect(clippy::inline_always, reason = "a part of the loop over a block, which is compiled twice")]
+    #[inline(always)]
+    fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<(usize, u64)> {
         let (metric, time) = metric(block.get(start..)?)?;
         let time = start + time;
         let end = time + memchr(b'\n', block.get(time..)?)?;
@@ -205,7 +206,7 @@ impl Plain for PlainLines {
             None if metric == b"http_req_duration" => self.request(block, time, end, tally)?,
             None => return None,
         }
-        Some(end + 1)
+        Some((end + 1, 1))
     }
 
     fn join(&mut self, other: Self) {

@@ -6,14 +6,15 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::plain::{Span, Split, whole};
+use super::columns::{self, Batch, TOGETHER};
+use super::plain::{Span, Split};
 use super::rows::{PlainRow, Rows, next_line};
 use super::vegeta::{SUFFIXES, millis};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
 use crate::run::recorder::Recorder;
-use crate::run::tally::Tally;
-use crate::run::timeline::Timeline;
+use crate::run::tally::{Place, Tally};
+use crate::run::timeline::{Request, Timeline};
 
 const GIVES: Gives = Gives { percentiles: "any (from samples)", failures: true, users: false, time: true };
 
@@ -167,11 +168,28 @@ pub(super) fn millisecond(nanos: u64) -> i64 {
     (nanos / 1_000_000).cast_signed()
 }
 
-/// Rows of version 12 of requests that went well.
+/// Rows of version 12.
 #[derive(Clone, Default)]
 struct PlainResults {
     span: Span<u64>,
     timeline: Timeline,
+}
+
+/// Where a request is counted, and whether it went well; `None` if anything about its row is unusual.
+#[expect(clippy::inline_always, reason = "a part of `take`")]
+#[inline(always)]
+fn outcome_of(row: &Split<'_>, code: u64, tally: &mut Tally) -> Option<(Place, bool)> {
+    let (key, error) = (row.between(9, 10)?, row.get(5)?);
+    let name = || {
+        let (method, url) = str::from_utf8(key).ok()?.split_once(',')?;
+        Some((Some(method), Some(url.trim()).filter(|url| !url.is_empty())?.into()))
+    };
+    if (200..400).contains(&code) && error.is_empty() {
+        return Some((tally.place(key, name)?, true));
+    }
+    let kind = if code == 0 { error } else { row.get(1)? };
+    let text = str::from_utf8(kind).ok()?.trim();
+    Some((tally.failed(key, name, kind, || if code == 0 { text.to_owned() } else { format!("HTTP {code}") })?, false))
 }
 
 impl PlainRow for PlainResults {
@@ -179,24 +197,35 @@ impl PlainRow for PlainResults {
         10
     }
 
-    #[inline]
-    fn take(&mut self, cells: &Split<'_>, tally: &mut Tally) -> Option<()> {
-        // The first ones have 19 digits.
-        let (seconds, nanos) = cells.get(0)?.split_at_checked(10)?;
-        let start = whole(seconds)? * 1_000_000_000 + whole(nanos).filter(|_| nanos.len() == 9)?;
-        let (code, latency) = (cells.whole(1)?, cells.whole(2)?);
-        if !(200..400).contains(&code) || !cells.get(5)?.is_empty() {
-            return None;
+    #[expect(clippy::inline_always, reason = "as it says there")]
+    #[inline(always)]
+    fn take(&mut self, batch: &Batch<'_>, tally: &mut Tally) -> usize {
+        let [mut starts, mut codes, mut latencies] = [[0; TOGETHER]; 3];
+        let read = [
+            columns::nineteen_digits(batch, 0, &mut starts),
+            columns::wholes(batch, 1, &mut codes),
+            columns::long_wholes(batch, 2, &mut latencies),
+        ];
+        let rows = read.into_iter().min().unwrap_or(0);
+        let mut outcomes = [(Place::Others, true); TOGETHER];
+        let mut taken = 0;
+        for ((row, outcome), code) in batch.first(rows).rows().zip(&mut outcomes).zip(&codes) {
+            let Some(found) = outcome_of(&row, *code, tally) else { break };
+            *outcome = found;
+            taken += 1;
         }
-        let key = cells.between(9, 10)?;
-        let samples = tally.samples(key, || {
-            let (method, url) = str::from_utf8(key).ok()?.split_once(',')?;
-            Some((Some(method), Some(url.trim()).filter(|url| !url.is_empty())?.into()))
-        })?;
-        samples.add(Some(latency), Some(true));
-        self.span.add(start, start + latency);
-        self.timeline.add(millisecond(start + latency), Some(latency), Some(true));
-        Some(())
+        let (Some(starts), Some(latencies)) = (starts.get(..taken), latencies.get(..taken)) else { return 0 };
+        for ((place, good), latency) in outcomes.iter().zip(latencies) {
+            if let Some(samples) = tally.at(*place) {
+                samples.add(Some(*latency), Some(*good));
+            }
+        }
+        let Self { span, timeline } = self;
+        timeline.add_all(starts.iter().zip(latencies).zip(&outcomes).map(|((start, latency), (_, good))| {
+            span.add(*start, start + latency);
+            Request { at_ms: millisecond(start + latency), latency_ns: *latency, ok: Some(*good), users: None }
+        }));
+        taken
     }
 
     fn join(&mut self, other: Self) {

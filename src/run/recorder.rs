@@ -127,6 +127,15 @@ impl Samples {
         }
     }
 
+    /// Many requests with a latency in ns, of which so many failed if that is known.
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
+    pub fn add_all(&mut self, latencies: impl ExactSizeIterator<Item = u64>, failures: Option<u64>) {
+        self.requests += latencies.len() as u64;
+        self.failures = self.failures.zip(failures).map(|(own, more)| own + more);
+        self.latency.record_all(latencies);
+    }
+
     /// Requests of which only the mean latency is told, and how many of them failed.
     pub fn add_group(&mut self, requests: u64, failures: Option<u64>, mean_ns: u64) {
         self.requests += requests;

@@ -44,7 +44,8 @@ struct Slot {
 
 /// Where requests are counted.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+pub enum Place {
+    /// By name.
     Slot(u32),
     /// The recorder would not keep the endpoint by name.
     Others,
@@ -94,7 +95,15 @@ impl Tally {
         key: &[u8],
         name: impl FnOnce() -> Option<(Option<&'n str>, Cow<'n, str>)>,
     ) -> Option<&mut Samples> {
-        match self.place(key, name)? {
+        let place = self.place(key, name)?;
+        self.at(place)
+    }
+
+    /// What was counted there.
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
+    pub fn at(&mut self, place: Place) -> Option<&mut Samples> {
+        match place {
             Place::Slot(place) => Some(&mut self.slots.get_mut(place as usize)?.samples),
             Place::Others => Some(self.others.get_or_insert_with(Samples::new)),
         }
@@ -108,7 +117,7 @@ impl Tally {
         name: impl FnOnce() -> Option<(Option<&'n str>, Cow<'n, str>)>,
         code: &[u8],
         kind: impl FnOnce() -> String,
-    ) -> Option<&mut Samples> {
+    ) -> Option<Place> {
         if code.len() > MAX_KEY {
             return None;
         }
@@ -122,12 +131,13 @@ impl Tally {
         } else {
             return None;
         }
-        Some(&mut slot.samples)
+        Some(Place::Slot(place))
     }
 
-    /// Where requests of `key` are counted.
-    #[inline]
-    fn place<'n>(
+    /// Where requests of `key` are counted; as [`Tally::samples`].
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
+    pub fn place<'n>(
         &mut self,
         key: &[u8],
         name: impl FnOnce() -> Option<(Option<&'n str>, Cow<'n, str>)>,
@@ -209,21 +219,27 @@ impl Slot {
 }
 
 /// As `==`, but without a call for names as long as most are.
-#[inline]
+#[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+#[inline(always)]
 fn same(own: &[u8], other: &[u8]) -> bool {
-    if own.len() != other.len() {
-        return false;
-    }
-    let ends =
-        |bytes: &[u8]| Some((u128::from_le_bytes(*bytes.first_chunk()?), u128::from_le_bytes(*bytes.last_chunk()?)));
-    match own.len() {
-        16..=32 => ends(own) == ends(other),
-        _ => own == other,
-    }
+    own.len() == other.len()
+        && match own.len() {
+            16..=32 => ends::<16>(own) == ends(other),
+            33..=64 => ends::<32>(own) == ends(other),
+            _ => own == other,
+        }
+}
+
+/// The first and the last bytes.
+#[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+#[inline(always)]
+fn ends<const BYTES: usize>(bytes: &[u8]) -> Option<(&[u8; BYTES], &[u8; BYTES])> {
+    bytes.first_chunk().zip(bytes.last_chunk())
 }
 
 /// A number below [`RECENT`] from the ends of the key.
-#[inline]
+#[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+#[inline(always)]
 fn glance(key: &[u8]) -> usize {
     let eight = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
     let mixed = match key.len() {
@@ -258,7 +274,8 @@ mod tests {
         let mut tally = Tally::default();
         for code in ["500", "404", "500"] {
             let kind = || format!("HTTP {code}");
-            tally.failed(b"a", || Some((None, "a".into())), code.as_bytes(), kind).unwrap().add(Some(1), Some(false));
+            let place = tally.failed(b"a", || Some((None, "a".into())), code.as_bytes(), kind).unwrap();
+            tally.at(place).unwrap().add(Some(1), Some(false));
         }
         let mut recorder = Recorder::new();
         let news: Vec<_> = tally.news().map(|news| news.failure).collect();

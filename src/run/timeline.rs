@@ -113,7 +113,8 @@ impl Slice {
         }
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
     fn add_to_bin(&mut self, bin: usize, times: u32) {
         match self.bins.get_mut(bin) {
             Some(known) => *known = known.saturating_add(times),
@@ -162,6 +163,19 @@ impl Slice {
     }
 }
 
+/// A request for [`Timeline::add_all`].
+#[derive(Debug, Clone, Copy)]
+pub struct Request {
+    /// When it ended.
+    pub at_ms: i64,
+    /// How long it took.
+    pub latency_ns: u64,
+    /// Whether it was fine, if that is known.
+    pub ok: Option<bool>,
+    /// How many users there were, if the artifact tells.
+    pub users: Option<f64>,
+}
+
 impl Timeline {
     /// All instants are since the run's start, and nobody knows when that was.
     pub fn since_start(&mut self) {
@@ -189,6 +203,15 @@ impl Timeline {
             if let Some(users) = users {
                 slice.see_users(users);
             }
+        }
+    }
+
+    /// Many requests, as [`Timeline::add_with_users`].
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
+    pub fn add_all(&mut self, requests: impl Iterator<Item = Request>) {
+        for Request { at_ms, latency_ns, ok, users } in requests {
+            self.add_with_users(at_ms, Some(latency_ns), ok, users);
         }
     }
 
@@ -354,7 +377,7 @@ impl Timeline {
         if !(0..=LATEST_MS).contains(&at_ms) {
             return None;
         }
-        let second = at_ms.div_euclid(1_000);
+        let second = (at_ms.cast_unsigned() / 1_000).cast_signed();
         let index = (second >> self.width).wrapping_sub(self.first) as u64;
         if index < self.slices.len() as u64 {
             return self.slices.get_mut(index as usize);
@@ -401,7 +424,8 @@ impl Timeline {
 }
 
 /// Eight bins of a histogram in one.
-#[inline]
+#[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+#[inline(always)]
 fn bin_of(nanos: u64) -> usize {
     (histogram::bin_of(nanos) >> (histogram::BITS - BITS)).saturating_sub(FIRST).min(BINS - 1)
 }
