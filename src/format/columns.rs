@@ -46,7 +46,7 @@ impl<'a> Batch<'a> {
 
     /// What `of` makes of the place and the length of each row's cell; `rest` of the rows that are not there.
     #[inline(always)]
-    fn gather<T: Copy>(&self, cell: usize, rest: T, of: impl Fn(usize, usize) -> Option<T>) -> Option<[T; TOGETHER]> {
+    fn gather(&self, cell: usize, rest: u64, of: impl Fn(usize, usize) -> Option<u64>) -> Option<Column> {
         let mut column = [rest; TOGETHER];
         if let Some(like) = self.like {
             let (start, length) = like.of(self.block, like).place(cell)?;
@@ -60,6 +60,17 @@ impl<'a> Batch<'a> {
             *found = of(start, length)?;
         }
         Some(column)
+    }
+
+    /// As [`Batch::gather`], two at a time.
+    #[inline(always)]
+    fn gather_two(&self, cell: usize, of: impl Fn(usize, usize) -> Option<[u64; 2]>) -> Option<[Column; 2]> {
+        let [mut first, mut second] = [[0; TOGETHER]; 2];
+        for ((row, first), second) in self.rows().zip(&mut first).zip(&mut second) {
+            let (start, length) = row.place(cell)?;
+            [*first, *second] = of(start, length)?;
+        }
+        Some([first, second])
     }
 
     /// Eight bytes as digits.
@@ -201,26 +212,29 @@ impl Decimals {
             // What is before the point moves into its place.
             *digits = (*digits & before) << 8 | *digits & !(before | point);
         }
-        let column = numbers(&digits).filter(|_| other == 0)?;
-        Some(column.map(|number| number * unit)).filter(are_small)
+        let mut column = numbers(&digits).filter(|_| other == 0)?;
+        column.iter_mut().for_each(|number| *number *= unit);
+        are_small(&column).then_some(column)
     }
 
     /// Of up to eight digits before the point and behind it.
     #[inline(always)]
     fn long(&self, batch: &Batch<'_>) -> Option<Column> {
         let (unit, scale) = (self.unit().filter(|_| (1..=8).contains(&self.last))?, *POWERS.get(self.places)?);
-        let both = batch.gather(self.cell, (0, 0), |at, length| {
+        let [before, behind] = batch.gather_two(self.cell, |at, length| {
             let whole = length.checked_sub(self.last + 1)?;
             let point = at + whole;
-            let both = (batch.digits(at, whole)?, batch.digits(point + 1, self.last)?);
-            Some(both).filter(|_| batch.block.get(point) == Some(&b'.'))
+            if *batch.block.get(point)? != b'.' {
+                return None;
+            }
+            Some([batch.digits(at, whole)?, batch.digits(point + 1, self.last)?])
         })?;
-        let (before, behind) = (numbers(&both.map(|(before, _)| before))?, numbers(&both.map(|(_, behind)| behind))?);
+        let (before, behind) = (numbers(&before)?, numbers(&behind)?);
         let mut column = [0; TOGETHER];
         for ((number, before), behind) in column.iter_mut().zip(&before).zip(&behind) {
             *number = before * scale + behind * unit;
         }
-        Some(column).filter(are_small)
+        are_small(&column).then_some(column)
     }
 }
 
@@ -240,18 +254,15 @@ pub(super) fn wholes(batch: &Batch<'_>, cell: usize, column: &mut Column) -> usi
 /// As [`wholes`], as quick for up to 16 digits.
 #[multiversion(targets("x86_64+avx2+bmi1+bmi2+lzcnt+popcnt"))]
 pub(super) fn long_wholes(batch: &Batch<'_>, cell: usize, column: &mut Column) -> usize {
-    let quick = batch.gather(cell, (0, 0), |at, length| {
+    let quick = batch.gather_two(cell, |at, length| {
         if !(1..=16).contains(&length) {
             return None;
         }
         let sixteen = u128::from_le_bytes(*batch.block.get(at..)?.first_chunk()?);
         let digits = (sixteen ^ (u128::from(ZEROS) << 64 | u128::from(ZEROS))) << (128 - 8 * length);
-        Some((digits as u64, (digits >> 64) as u64))
+        Some([digits as u64, (digits >> 64) as u64])
     });
-    let quick = quick.and_then(|both| {
-        let (high, low) = (numbers(&both.map(|(high, _)| high))?, numbers(&both.map(|(_, low)| low))?);
-        Some(joined(&high, 100_000_000, &low))
-    });
+    let quick = quick.and_then(|[high, low]| Some(joined(&numbers(&high)?, 100_000_000, &numbers(&low)?)));
     batch.settle(column, quick.as_ref(), |row| whole(row.get(cell)?))
 }
 

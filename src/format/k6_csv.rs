@@ -108,7 +108,14 @@ impl PlainRow for PlainRows {
     fn take(&mut self, batch: &Batch<'_>, tally: &mut Tally) -> usize {
         let mut values = [0; TOGETHER];
         let rows = columns::decimals(&mut self.value, batch, &mut values);
-        batch.first(rows).rows().zip(values).take_while(|(row, value)| self.point(row, *value, tally).is_some()).count()
+        let mut taken = 0;
+        for (row, value) in batch.first(rows).rows().zip(values) {
+            if self.point(&row, value, tally).is_none() {
+                break;
+            }
+            taken += 1;
+        }
+        taken
     }
 
     fn join(&mut self, other: Self) {

@@ -4,7 +4,7 @@
 #![expect(clippy::inline_always, reason = "a part of functions that are compiled twice, see `columns`")]
 
 use memchr::memchr;
-use wide::u8x16;
+use wide::{u8x16, u16x8};
 
 use crate::run::recorder::Recorder;
 
@@ -54,9 +54,9 @@ struct Layout {
     /// A bit for each.
     bits: u64,
     /// Their places from 1 on; behind the last one stands nothing of interest.
-    places: [u8; AT_ONCE],
+    places: [u16; AT_ONCE],
     /// How many there are.
-    count: u8,
+    count: u16,
 }
 
 impl Layout {
@@ -74,10 +74,10 @@ impl Layout {
         let mut rest = bits;
         let mut places = layout.places.iter_mut();
         while rest != 0 {
-            *places.next()? = rest.trailing_zeros() as u8 + 1;
+            *places.next()? = rest.trailing_zeros() as u16 + 1;
             rest &= rest - 1;
         }
-        layout.count = bits.count_ones() as u8;
+        layout.count = bits.count_ones() as u16;
         Some(layout)
     }
 }
@@ -119,8 +119,10 @@ impl Cells {
                 *layout = Layout::of(bits)?;
             }
             let room: &mut [u16; AT_ONCE] = self.starts.get_mut(count + 1..)?.first_chunk_mut()?;
-            let base = (at - start) as u16;
-            *room = layout.places.map(|place| u16::from(place).wrapping_add(base));
+            let base = u16x8::splat((at - start) as u16);
+            for (starts, places) in room.as_chunks_mut::<8>().0.iter_mut().zip(layout.places.as_chunks::<8>().0) {
+                *starts = (u16x8::new(*places) + base).to_array();
+            }
             count += usize::from(layout.count);
             if line_ends != 0 {
                 let end = at + line_ends.trailing_zeros() as usize + 1;

@@ -187,6 +187,10 @@ fn outcome_of(row: &Split<'_>, code: u64, tally: &mut Tally) -> Option<(Place, b
     if (200..400).contains(&code) && error.is_empty() {
         return Some((tally.place(key, name)?, true));
     }
+    // White space is no error, and an error that is a number would be taken for a code.
+    if error.first().is_some_and(|byte| !byte.is_ascii_graphic()) || (code == 0 && error.iter().all(u8::is_ascii_digit)) {
+        return None;
+    }
     let kind = if code == 0 { error } else { row.get(1)? };
     let text = str::from_utf8(kind).ok()?.trim();
     Some((tally.failed(key, name, kind, || if code == 0 { text.to_owned() } else { format!("HTTP {code}") })?, false))
