@@ -9,7 +9,7 @@ use std::io::{self, BufRead};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-use memchr::{memchr, memchr_iter, memchr3, memrchr};
+use memchr::{memchr, memchr_iter, memchr2, memchr3, memrchr};
 use multiversion::multiversion;
 
 use super::{ParseError, Source};
@@ -50,11 +50,12 @@ pub(super) enum Ends {
 }
 
 impl Ends {
-    /// The end of the last whole record in `bytes`, which begin with one.
-    fn last(self, bytes: &[u8]) -> Option<usize> {
+    /// The end of the last whole record in `bytes`, which begin with one. Up to `clear` a CSV has neither quotes nor CR.
+    fn last(self, bytes: &[u8], clear: &mut usize) -> Option<usize> {
         let Self::Row(delimiter) = self else { return after(memrchr(b'\n', bytes), 0) };
+        *clear = memchr2(b'"', b'\r', bytes).unwrap_or(bytes.len());
         let mut last = None;
-        let (mut plain, mut from) = (0, 0);
+        let (mut plain, mut from) = (0, *clear);
         // From quote to quote, which are few.
         while let Some(quote) = after(memchr(b'"', bytes.get(from..)?), from) {
             let before = (quote - 1).checked_sub(1).and_then(|at| bytes.get(at));
@@ -120,8 +121,8 @@ fn closing(bytes: &[u8], mut from: usize) -> Option<usize> {
 
 /// One thread's part of a format: what can be done with a plain record.
 pub(super) trait Plain: Clone + Send {
-    /// Another block comes.
-    fn begin(&mut self) {}
+    /// Another block comes, in which there is neither a quote nor a CR up to `clear`, if it is of CSV.
+    fn begin(&mut self, _clear: usize) {}
 
     /// Takes the record at `start` of a block, and maybe those behind it, as long as there is nothing unusual about them. Says
     /// where the last one ends and how many there are.
@@ -160,6 +161,8 @@ pub(super) struct Block {
     /// Already read, such as a header, and the lines it has.
     pub(super) start: usize,
     pub(super) lines: u64,
+    /// Up to here there is neither a quote nor a CR, if these are rows of CSV.
+    clear: usize,
 }
 
 impl Block {
@@ -176,7 +179,7 @@ impl<'a> Feed<'a> {
     /// The next block; `false` at the end of the artifact.
     pub(super) fn fill(&mut self, block: &mut Block) -> io::Result<bool> {
         let mut goal = self.carry.len() + self.size;
-        (block.len, block.start, block.lines) = (self.carry.len(), 0, 0);
+        (block.len, block.start, block.lines, block.clear) = (self.carry.len(), 0, 0, 0);
         block.bytes.resize(goal.max(self.size + self.size / 8), 0);
         if let Some(start) = block.bytes.get_mut(..block.len) {
             start.copy_from_slice(&self.carry);
@@ -194,7 +197,8 @@ impl<'a> Feed<'a> {
                     }
                 }
             }
-            let end = if self.ended { Some(block.len) } else { self.ends.last(block.bytes()) };
+            let bytes = block.bytes.get(..block.len).unwrap_or_default();
+            let end = if self.ended { Some(block.len) } else { self.ends.last(bytes, &mut block.clear) };
             if let Some(end) = end {
                 self.carry.clear();
                 self.carry.extend_from_slice(block.bytes().get(end..).unwrap_or_default());
@@ -250,7 +254,7 @@ fn events_of<P: Plain>(block: &Block, ends: Ends, plain: &mut P, tally: &mut Tal
     let mut events = Events { lines: block.lines, ..Events::default() };
     let bytes = block.bytes();
     let (mut at, mut said) = (block.start, false);
-    plain.begin();
+    plain.begin(block.clear);
     while at < bytes.len() {
         if let Some((end, records)) = plain.take(bytes, at, tally) {
             if !said {

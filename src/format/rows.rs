@@ -275,8 +275,8 @@ fn is_clear(clear: &mut Range<usize>, block: &[u8], row: Range<usize>) -> bool {
 }
 
 impl<P: PlainRow> Plain for PlainRows<P> {
-    fn begin(&mut self) {
-        (self.split, self.clear) = (0..0, 0..0);
+    fn begin(&mut self, clear: usize) {
+        (self.split, self.clear) = (0..0, 0..clear);
     }
 
     fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<(usize, u64)> {
