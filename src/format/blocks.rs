@@ -161,7 +161,7 @@ pub(super) struct Block {
     /// Already read, such as a header, and the lines it has.
     pub(super) start: usize,
     pub(super) lines: u64,
-    /// Up to here there is neither a quote nor a CR, if these are rows of CSV.
+    /// Up to here, or the end, there is neither a quote nor a CR, if these are rows of CSV.
     clear: usize,
 }
 

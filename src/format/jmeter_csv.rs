@@ -304,10 +304,9 @@ impl PlainSamples {
         let Layout { elapsed, label, time, code, message, threads, samples, .. } = *layout;
         let last = [time, code, message, threads, samples].into_iter().flatten().chain([elapsed, label, success]).max()?;
         let (span, users, course) = Default::default();
-        let columns = Self {
+        Some(Self {
             elapsed, label, success, time, code, message, threads, samples, last, span, users, course,
-        };
-        Some(columns)
+        })
     }
 
     /// What the texts of a row say; `None` if anything about them is unusual.
@@ -364,7 +363,7 @@ impl PlainSamples {
 }
 
 impl PlainRow for PlainSamples {
-    /// What a failure says is mostly in quotes, and not looked at.
+    /// The message of a failed assertion is mostly in quotes, and not looked at.
     const QUOTED: bool = true;
 
     fn last(&self) -> usize {

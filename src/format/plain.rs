@@ -8,7 +8,7 @@ use wide::{u8x16, u16x8};
 
 use crate::run::recorder::Recorder;
 
-/// Cells that a plain row is split into at most; the rest of the row is looked over.
+/// Cells that a row without quotes is split into at most; the rest of the row is looked over.
 pub(super) const MAX_CELLS: usize = 24;
 /// Bytes compared at once.
 const WIDTH: usize = 64;
@@ -180,6 +180,11 @@ impl Cells {
         self.row
     }
 
+    /// Where the next one does.
+    pub(super) fn next(&self) -> usize {
+        self.next
+    }
+
     /// What a row is compared with by [`Cells::split`]: where this one has delimiters, and its length.
     pub(super) fn shape(&self) -> (u64, usize) {
         (self.bits, if self.bits == 0 { 0 } else { self.next - self.row })
@@ -195,11 +200,6 @@ impl Cells {
         if self.alike {
             (self.starts, self.alike) = (other.starts, false);
         }
-    }
-
-    /// Where the next one does.
-    pub(super) fn next(&self) -> usize {
-        self.next
     }
 
     /// The row, with its cells where those of `like` are.

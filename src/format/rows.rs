@@ -202,17 +202,30 @@ struct PlainRows<P> {
     split: Range<usize>,
     /// Whether all of them are laid out as the first one.
     uniform: bool,
+    /// How many are taken together now: fewer behind one that was left alone, as there may be more of its kind.
+    together: usize,
     /// No quote and no CR is in this part of the block.
     clear: Range<usize>,
 }
 
+/// Rows taken together behind one that was left alone.
+const FEW: usize = 4;
 /// Bytes looked through for quotes and CR at once.
 const CLEARED: usize = 8 << 10;
 
 impl<P: PlainRow> PlainRows<P> {
     fn new(plain: P, delimiter: u8) -> Self {
         let cells = vec![Cells::default(); TOGETHER];
-        Self { plain, delimiter, layouts: Layouts::default(), cells, split: 0..0, uniform: false, clear: 0..0 }
+        Self {
+            plain,
+            delimiter,
+            layouts: Layouts::default(),
+            cells,
+            split: 0..0,
+            uniform: false,
+            together: TOGETHER,
+            clear: 0..0,
+        }
     }
 }
 
@@ -288,7 +301,9 @@ impl<P: PlainRow> Plain for PlainRows<P> {
             self.split = 0..split(self, block, start);
         }
         let like = self.cells.first().filter(|_| self.uniform);
-        let taken = take(&mut self.plain, &Batch::of(block, self.cells.get(self.split.clone())?, like), tally);
+        let rows = self.cells.get(self.split.start..self.split.end.min(self.split.start + self.together))?;
+        let taken = take(&mut self.plain, &Batch::of(block, rows, like), tally);
+        self.together = if taken == rows.len() { (2 * self.together).min(TOGETHER) } else { FEW };
         self.split.start += taken;
         Some((self.cells.get(self.split.start.checked_sub(1).filter(|_| taken > 0)?)?.next(), taken as u64))
     }

@@ -152,7 +152,7 @@ fn parse_csv(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), Par
             "" => (None, if row.text(7).is_empty() { stem.as_str() } else { row.text(7) }),
             url => (Some(row.text(9)), url),
         };
-        let good = add(recorder, method, name, latency, code, row.text(5));
+        let good = add(recorder, method, name, latency, code, row.lossy(5).trim());
         recorder.timeline().add(millisecond(start.saturating_add(latency)), Some(latency), Some(good));
         Ok(())
     })?;
@@ -187,6 +187,7 @@ fn outcome_of(row: &Split<'_>, code: u64, tally: &mut Tally) -> Option<(Place, b
     if (200..400).contains(&code) && error.is_empty() {
         return Some((tally.place(key, name)?, true));
     }
+    str::from_utf8(error).ok()?;
     // White space is no error, and an error that is a number would be taken for a code.
     if error.first().is_some_and(|byte| !byte.is_ascii_graphic()) || (code == 0 && error.iter().all(u8::is_ascii_digit)) {
         return None;

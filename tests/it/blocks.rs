@@ -85,8 +85,80 @@ fn of_more_kinds_of_failure_than_are_kept_the_same_ones_are() {
     check(by_id("jmeter-csv").unwrap(), format!("{header}{text}").as_bytes(), &[64, 1_000, 300_000]);
 }
 
-/// Cells that are plain, and cells that are not.
-fn cell(plain: &'static [&'static str]) -> impl Strategy<Value = String> {
+/// Many rows that are alike, with one that is not at each place among them, and bytes that are no text.
+#[test]
+fn one_odd_row_among_many_changes_nothing_of_the_others() {
+    let jmeter = (
+        "jmeter-csv",
+        "timeStamp,elapsed,label,responseCode,responseMessage,threadName,dataType,success,allThreads\n",
+        "1767225600123,12,log in,200,OK,Users 1-1,text,true,5",
+    );
+    let k6 = (
+        "k6-csv",
+        "metric_name,timestamp,metric_value,method,name,status,error\n",
+        "http_req_duration,1767225600,9.250000,GET,/a,200,",
+    );
+    let hey = (
+        "hey-csv",
+        "response-time,DNS+dialup,DNS,Request-write,Response-delay,Response-read,status-code,offset\n",
+        "0.0392,0.0001,0.0000,0.0000,0.0087,0.0002,200,0.0100",
+    );
+    let vegeta = ("vegeta-csv", "", "1795425276454104707,200,14302966,0,30,,,mixed,0,GET,http://a/,x");
+    for (id, header, row) in [jmeter, k6, hey, vegeta] {
+        let cells: Vec<&str> = row.split(',').collect();
+        let with = |at: usize, cell: &str| {
+            let mut cells = cells.clone();
+            cells[at] = cell;
+            cells.join(",").into_bytes()
+        };
+        let mut odd =
+            vec![vec![], b"\"open".to_vec(), cells[..3].join(",").into_bytes(), [row, "\r", row].concat().into_bytes()];
+        for at in 0..cells.len() {
+            odd.extend(
+                ["", "7", "123456789012", "\"a,b\"", "\"two\nlines\"", "Number of samples in transaction : 2"]
+                    .map(|cell| with(at, cell)),
+            );
+            let mut bytes = with(at, "bad!");
+            bytes.iter_mut().filter(|byte| **byte == b'!').for_each(|byte| *byte = 0xff);
+            odd.push(bytes);
+        }
+        for (place, odd) in (0..70).cycle().zip(&odd) {
+            let mut text = header.as_bytes().to_vec();
+            for at in 0..100 {
+                text.extend_from_slice(if at == place { odd } else { row.as_bytes() });
+                text.push(b'\n');
+            }
+            check(by_id(id).unwrap(), &text, &[1_000, 1 << 20]);
+        }
+    }
+}
+
+/// Long cells, wide rows, and more text than is looked through for quotes at once.
+#[test]
+fn wide_rows_and_seldom_quotes_are_read_alike() {
+    let wide = "more,".repeat(40);
+    let header = format!("timeStamp,elapsed,label,success,{wide}allThreads\n");
+    let row = |n: usize| {
+        let long = "x".repeat(if n % 500 == 7 { 70_000 } else { n % 3 });
+        let label = match n % 333 {
+            0 => "\"a, b\"".to_owned(),
+            1 => "a\r".to_owned(),
+            2 => long.clone(),
+            _ => "log in".to_owned(),
+        };
+        format!("17672256{:05},{},{label},true,{}{long},{}\n", n, n % 97, ",".repeat(39), n % 5)
+    };
+    let text: String = (0..1_500).map(row).collect();
+    let narrow = "timeStamp,elapsed,label,success\n";
+    let first = |row: String| row.split(',').take(4).collect::<Vec<_>>().join(",") + "\n";
+    let fewer: String = (0..1_500).filter(|n| n % 333 != 0).map(row).map(first).collect();
+    for text in [format!("{header}{text}"), format!("{narrow}{fewer}")] {
+        check(by_id("jmeter-csv").unwrap(), text.as_bytes(), &[10_000, 300_000, 1 << 20]);
+    }
+}
+
+/// Cells that are plain, and once in so many cells that are not.
+fn cell(plain: &'static [&'static str], plains: u32) -> impl Strategy<Value = String> {
     const ODD: &[&str] = &[
         "",
         " ",
@@ -110,14 +182,16 @@ fn cell(plain: &'static [&'static str]) -> impl Strategy<Value = String> {
         "0.1234567891",
         " 12 ",
     ];
-    prop_oneof![12 => select(plain).prop_map(str::to_owned), 1 => select(ODD).prop_map(str::to_owned)]
+    prop_oneof![plains => select(plain).prop_map(str::to_owned), 1 => select(ODD).prop_map(str::to_owned)]
 }
 
-/// Rows of such cells, some short, long, blank or with another line end.
+/// Rows of such cells, some short, long, blank or with another line end; or many like rows with seldom an odd one.
 fn rows(columns: &'static [&'static [&'static str]], delimiter: &'static str) -> impl Strategy<Value = String> {
-    let cells = columns.iter().map(|plain| cell(plain).boxed()).collect::<Vec<_>>();
-    let row = (cells, 0_usize..40, select(&["\n", "\n", "\n", "\n", "\n", "\n", "\r\n", "\n\n", "\r"][..])).prop_map(
-        move |(mut cells, odd, end)| {
+    let rows = |plains: u32, odd: usize, kinds: usize| {
+        let cells =
+            columns.iter().map(|plain| cell(&plain[..plain.len().min(kinds)], plains).boxed()).collect::<Vec<_>>();
+        let ends = prop_oneof![plains => Just("\n"), 1 => select(&["\n\n", "\r\n", "\r", "\n"][..])];
+        (cells, 0..odd, ends).prop_map(move |(mut cells, odd, end)| {
             match odd {
                 0 => cells.truncate(3),
                 1 => cells.push("more".to_owned()),
@@ -125,9 +199,11 @@ fn rows(columns: &'static [&'static [&'static str]], delimiter: &'static str) ->
                 _ => {}
             }
             cells.join(delimiter) + end
-        },
-    );
-    prop::collection::vec(row, 0..60).prop_map(|rows| rows.concat())
+        })
+    };
+    let many = |kinds| prop::collection::vec(rows(1_000, 4_000, kinds), 0..150);
+    prop_oneof![2 => prop::collection::vec(rows(12, 40, usize::MAX), 0..60), 1 => many(usize::MAX), 1 => many(1)]
+        .prop_map(|rows| rows.concat())
 }
 
 /// Small blocks and the end of the file anywhere.
