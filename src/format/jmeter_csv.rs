@@ -383,11 +383,13 @@ impl PlainRow for PlainSamples {
             rows = rows.min(columns::wholes(batch, at, &mut users));
         }
         let mut texts = [Text { place: Place::Others, ok: true, numbered: false }; TOGETHER];
+        // A transaction of days or a time before 2001 is left alone.
+        let odd = |(elapsed, start): (&u64, &u64)| {
+            *elapsed >= 1_000_000_000 || (*start < 1_000_000_000_000 && self.time.is_some())
+        };
+        let rows = elapsed.iter().zip(&starts).take(rows).position(odd).unwrap_or(rows);
         let mut taken = 0;
-        for ((row, text), (elapsed, start)) in batch.first(rows).rows().zip(&mut texts).zip(elapsed.iter().zip(&starts)) {
-            if *elapsed >= 1_000_000_000 || (*start < 1_000_000_000_000 && self.time.is_some()) {
-                break;
-            }
+        for (row, text) in batch.first(rows).rows().zip(&mut texts) {
             let Some(read) = self.text(&row, tally) else { break };
             *text = read;
             taken += 1;

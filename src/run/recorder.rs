@@ -118,10 +118,10 @@ impl Samples {
     #[inline(always)]
     pub fn add(&mut self, latency_ns: Option<u64>, ok: Option<bool>) {
         self.requests += 1;
-        self.failures = match (self.failures, ok) {
-            (Some(failures), Some(ok)) => Some(failures + u64::from(!ok)),
-            _ => None,
-        };
+        match (&mut self.failures, ok) {
+            (Some(failures), Some(ok)) => *failures += u64::from(!ok),
+            _ => self.failures = None,
+        }
         if let Some(nanos) = latency_ns {
             self.latency.record(nanos);
         }
