@@ -3,8 +3,8 @@
 //! Quirks: seconds with four decimals; a percentile without data is printed as `0% in 0.0000 secs`; newer builds print
 //! `50%%`; requests per second counts errors too; the CSV leaves out requests that got no answer.
 
-use super::console::{self, Block, Reports, count, duration, level, number, report};
 use super::columns::{self, Batch, Decimals, TOGETHER};
+use super::console::{self, Block, Reports, count, duration, level, number, report};
 use super::plain::Span;
 use super::rows::{PlainRow, Rows, nanos};
 use super::vegeta_results::millisecond;
@@ -14,7 +14,7 @@ use crate::run::Notice;
 use crate::run::metric::Metric;
 use crate::run::recorder::{Draft, Recorder, Samples};
 use crate::run::tally::Tally;
-use crate::run::timeline::{Request, Timeline};
+use crate::run::timeline::Timeline;
 
 pub(super) static TEXT: Format = Format {
     id: "hey",
@@ -246,12 +246,10 @@ impl PlainRow for PlainRequests {
         let failures = codes.iter().filter(|code| **code >= 400).count() as u64;
         self.samples.add_all(nanos.iter().copied(), self.status.map(|_| failures));
         if self.start.is_some() {
-            let Self { span, course, status, .. } = self;
-            course.add_all(nanos.iter().zip(codes).zip(starts).map(|((nanos, code), start)| {
-                span.add(*start, start + nanos);
-                let ok = status.map(|_| *code < 400);
-                Request { at_ms: millisecond(start + nanos), latency_ns: *nanos, ok, users: None }
-            }));
+            for ((nanos, code), start) in nanos.iter().zip(codes).zip(starts) {
+                self.span.add(*start, start + nanos);
+                self.course.add(millisecond(start + nanos), Some(*nanos), self.status.map(|_| *code < 400));
+            }
         }
         rows
     }

@@ -18,7 +18,7 @@ use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::run::Notice;
 use crate::run::recorder::{Draft, Recorder};
 use crate::run::tally::{Place, Tally};
-use crate::run::timeline::{Request, Timeline};
+use crate::run::timeline::Timeline;
 
 pub(super) static CSV: Format = Format {
     id: "jmeter-csv",
@@ -199,7 +199,7 @@ impl Layout {
             own.add_group(samples, failures, nanos(elapsed / samples as f64, 1e6));
             draft.error("of a group of samples", failures.unwrap_or(0));
             if let Some(start) = start {
-                clock.course.of(is_numbered(label.as_bytes())).count((start + elapsed / samples as f64) as i64, samples, failures);
+                clock.course.of(label.as_bytes()).count((start + elapsed / samples as f64) as i64, samples, failures);
             }
             return Ok(true);
         }
@@ -208,7 +208,7 @@ impl Layout {
             draft.error(&failure(code(), transaction), 1);
         }
         if let Some(start) = start {
-            let course = clock.course.of(is_numbered(label.as_bytes()));
+            let course = clock.course.of(label.as_bytes());
             course.add_with_users((start + elapsed) as i64, Some(nanos(elapsed, 1e6)), ok, users);
         }
         Ok(false)
@@ -404,21 +404,12 @@ impl PlainRow for PlainSamples {
             }
         }
         if self.time.is_some() {
-            let Self { span, course, threads, .. } = self;
-            let requests = texts.iter().zip(elapsed).zip(users).zip(&starts).map(|(((text, elapsed), users), start)| {
-                span.add(*start, start + elapsed);
-                let request = Request {
-                    at_ms: (start + elapsed).cast_signed(),
-                    latency_ns: elapsed * 1_000_000,
-                    ok: Some(text.ok),
-                    users: threads.map(|_| users.cast_signed() as f64),
-                };
-                (request, text.numbered)
-            });
-            if texts.iter().all(|text| !text.numbered) {
-                course.requests.add_all(requests.map(|(request, _)| request));
-            } else {
-                requests.for_each(|(request, numbered)| course.of(numbered).add_all(std::iter::once(request)));
+            for (((text, elapsed), users), start) in texts.iter().zip(elapsed).zip(users).zip(&starts) {
+                let end = start + elapsed;
+                self.span.add(*start, end);
+                let users = self.threads.map(|_| users.cast_signed() as f64);
+                let course = self.course.part(text.numbered);
+                course.add_with_users(end.cast_signed(), Some(elapsed * 1_000_000), Some(text.ok), users);
             }
         }
         taken
@@ -511,8 +502,13 @@ pub(super) struct Course {
 }
 
 impl Course {
-    /// Where a row belongs, by whether its label [`is_numbered`].
-    pub(super) fn of(&mut self, numbered: bool) -> &mut Timeline {
+    /// Where a row belongs.
+    pub(super) fn of(&mut self, label: &[u8]) -> &mut Timeline {
+        self.part(is_numbered(label))
+    }
+
+    /// Where rows belong whose labels are such as `X-1`, or the others.
+    fn part(&mut self, numbered: bool) -> &mut Timeline {
         if numbered { &mut self.numbered } else { &mut self.requests }
     }
 
@@ -524,7 +520,7 @@ impl Course {
 
 /// Whether it is a label such as `X-1`.
 #[inline]
-pub(super) fn is_numbered(label: &[u8]) -> bool {
+fn is_numbered(label: &[u8]) -> bool {
     if !label.last().is_some_and(u8::is_ascii_digit) {
         return false;
     }

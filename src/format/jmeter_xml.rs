@@ -13,7 +13,7 @@ use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
-use super::jmeter_csv::{Clock, PARTS, failure, finish, flag, group, is_transaction, say_grouped, is_numbered};
+use super::jmeter_csv::{Clock, PARTS, failure, finish, flag, group, is_transaction, say_grouped};
 use super::rows::{Bounded, Tail, cut_off, nanos, shown};
 use super::{Confidence, Format, Gives, ParseError, Part, Source, xml};
 use crate::run::recorder::Recorder;
@@ -88,7 +88,7 @@ impl Sample {
             samples.add_group(count, failures, nanos(ms / count as f64, 1e6));
             draft.error("of a group of samples", failures.unwrap_or(0));
             if let Some(start) = self.start.filter(|_| !apart) {
-                clock.course.of(is_numbered(self.label.as_bytes())).count((start + ms / count as f64) as i64, count, failures);
+                clock.course.of(self.label.as_bytes()).count((start + ms / count as f64) as i64, count, failures);
             }
             recorder.good_row();
             return true;
@@ -99,7 +99,7 @@ impl Sample {
         }
         if let Some((start, elapsed)) = self.start.zip(self.elapsed) {
             let end = (start + elapsed) as i64;
-            let course = clock.course.of(is_numbered(self.label.as_bytes()));
+            let course = clock.course.of(self.label.as_bytes());
             if apart {
                 course.users(end, self.users.unwrap_or(f64::NAN));
             } else {

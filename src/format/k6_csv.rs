@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::k6::{PlainPoints, Points, SUFFIXES, TOOL, Tags, is_skipped};
 use super::columns::{self, Batch, Decimals, TOGETHER};
+use super::k6::{PlainPoints, Points, SUFFIXES, TOOL, Tags, is_skipped};
 use super::plain::{Split, whole};
 use super::rows::{PlainRow, Rows};
 use super::vegeta::millis;

@@ -14,7 +14,7 @@ use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
 use crate::run::recorder::Recorder;
 use crate::run::tally::{Place, Tally};
-use crate::run::timeline::{Request, Timeline};
+use crate::run::timeline::Timeline;
 
 const GIVES: Gives = Gives { percentiles: "any (from samples)", failures: true, users: false, time: true };
 
@@ -220,16 +220,13 @@ impl PlainRow for PlainResults {
             taken += 1;
         }
         let (Some(starts), Some(latencies)) = (starts.get(..taken), latencies.get(..taken)) else { return 0 };
-        for ((place, good), latency) in outcomes.iter().zip(latencies) {
+        for (((place, good), latency), start) in outcomes.iter().zip(latencies).zip(starts) {
             if let Some(samples) = tally.at(*place) {
                 samples.add(Some(*latency), Some(*good));
             }
+            self.span.add(*start, start + latency);
+            self.timeline.add(millisecond(start + latency), Some(*latency), Some(*good));
         }
-        let Self { span, timeline } = self;
-        timeline.add_all(starts.iter().zip(latencies).zip(&outcomes).map(|((start, latency), (_, good))| {
-            span.add(*start, start + latency);
-            Request { at_ms: millisecond(start + latency), latency_ns: *latency, ok: Some(*good), users: None }
-        }));
         taken
     }
 

@@ -55,7 +55,7 @@ impl Values {
         if let Self::Counted { first, counts } = self
             && let Some(count) = counts.get_mut(bin_of(nanos).wrapping_sub(*first))
         {
-            *count += 1;
+            *count = count.saturating_add(1);
         } else {
             self.record_early(nanos);
         }
@@ -109,13 +109,7 @@ impl Histogram {
     #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
     #[inline(always)]
     pub fn record(&mut self, nanos: u64) {
-        if nanos < self.min || self.count == 0 {
-            self.min = nanos;
-        }
-        self.max = self.max.max(nanos);
-        // So many single ones nobody counts: the sum of 2^64 of them fits.
-        self.sum += u128::from(nanos);
-        self.count += 1;
+        self.note(nanos, nanos, u128::from(nanos), 1);
         self.values.record(nanos);
     }
 

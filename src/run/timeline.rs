@@ -163,19 +163,6 @@ impl Slice {
     }
 }
 
-/// A request for [`Timeline::add_all`].
-#[derive(Debug, Clone, Copy)]
-pub struct Request {
-    /// When it ended.
-    pub at_ms: i64,
-    /// How long it took.
-    pub latency_ns: u64,
-    /// Whether it was fine, if that is known.
-    pub ok: Option<bool>,
-    /// How many users there were, if the artifact tells.
-    pub users: Option<f64>,
-}
-
 impl Timeline {
     /// All instants are since the run's start, and nobody knows when that was.
     pub fn since_start(&mut self) {
@@ -203,15 +190,6 @@ impl Timeline {
             if let Some(users) = users {
                 slice.see_users(users);
             }
-        }
-    }
-
-    /// Many requests, as [`Timeline::add_with_users`].
-    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
-    #[inline(always)]
-    pub fn add_all(&mut self, requests: impl Iterator<Item = Request>) {
-        for Request { at_ms, latency_ns, ok, users } in requests {
-            self.add_with_users(at_ms, Some(latency_ns), ok, users);
         }
     }
 
