@@ -7,7 +7,7 @@
 #![expect(clippy::inline_always, reason = "a part of functions that are compiled twice")]
 
 use multiversion::multiversion;
-use wide::{i16x8, i32x8, u8x16, u16x8};
+use wide::{i16x8, i32x4, u8x16, u16x8, u64x4};
 
 use super::plain::{Cells, LIMIT, POWERS, Split, ZEROS, decimal, eight_digits, whole};
 
@@ -46,31 +46,43 @@ impl<'a> Batch<'a> {
 
     /// What `of` makes of the place and the length of each row's cell; `rest` of the rows that are not there.
     #[inline(always)]
-    fn gather(&self, cell: usize, rest: u64, of: impl Fn(usize, usize) -> Option<u64>) -> Option<Column> {
-        let mut column = [rest; TOGETHER];
+    fn gather(
+        &self,
+        cell: usize,
+        rest: u64,
+        column: &mut Column,
+        of: impl Fn(usize, usize) -> Option<u64>,
+    ) -> Option<()> {
+        column.iter_mut().skip(self.cells.len()).for_each(|number| *number = rest);
         if let Some(like) = self.like {
             let (start, length) = like.of(self.block, like).place(cell)?;
-            for (cells, found) in self.cells.iter().zip(&mut column) {
+            for (cells, found) in self.cells.iter().zip(column) {
                 *found = of(cells.row() + (start - like.row()), length)?;
             }
-            return Some(column);
+            return Some(());
         }
-        for (row, found) in self.rows().zip(&mut column) {
+        for (row, found) in self.rows().zip(column) {
             let (start, length) = row.place(cell)?;
             *found = of(start, length)?;
         }
-        Some(column)
+        Some(())
     }
 
     /// As [`Batch::gather`], two at a time.
     #[inline(always)]
-    fn gather_two(&self, cell: usize, of: impl Fn(usize, usize) -> Option<[u64; 2]>) -> Option<[Column; 2]> {
-        let [mut first, mut second] = [[0; TOGETHER]; 2];
-        for ((row, first), second) in self.rows().zip(&mut first).zip(&mut second) {
+    fn gather_two(
+        &self,
+        cell: usize,
+        first: &mut Column,
+        second: &mut Column,
+        of: impl Fn(usize, usize) -> Option<[u64; 2]>,
+    ) -> Option<()> {
+        (*first, *second) = ([0; TOGETHER], [0; TOGETHER]);
+        for ((row, first), second) in self.rows().zip(first).zip(second) {
             let (start, length) = row.place(cell)?;
             [*first, *second] = of(start, length)?;
         }
-        Some([first, second])
+        Some(())
     }
 
     /// Eight bytes as digits.
@@ -88,16 +100,15 @@ impl<'a> Batch<'a> {
         Some(self.eight(at)? << (64 - 8 * length))
     }
 
-    /// The column as it was read quickly, if that is well, or else row by row. Says how many of the first rows have one.
+    /// Says how many of the first rows have a number: all, if the column was read quickly, or else it is read row by row.
     #[inline(always)]
     fn settle(
         &self,
         column: &mut Column,
-        quick: Option<&Column>,
+        quick: Option<()>,
         mut slow: impl FnMut(&Split<'a>) -> Option<u64>,
     ) -> usize {
-        if let Some(quick) = quick {
-            *column = *quick;
+        if quick.is_some() {
             return self.cells.len();
         }
         let mut rows = 0;
@@ -114,8 +125,9 @@ impl<'a> Batch<'a> {
     fn stamps<const DIGITS: usize, const PARTS: usize>(
         &self,
         cell: usize,
+        column: &mut Column,
         parts: [(usize, usize); PARTS],
-    ) -> Option<Column> {
+    ) -> Option<()> {
         let (first, _) = self.rows().next()?.place(cell)?;
         let first = self.eight(first)?;
         let mut other = 0;
@@ -130,49 +142,56 @@ impl<'a> Batch<'a> {
                 *digits.get_mut(at)? = self.digits(start + from, length)?;
             }
         }
-        let mut column = [eight_digits(first).filter(|_| other == 0)?; TOGETHER];
-        for (digits, (_, length)) in digits.iter().zip(parts) {
-            column = joined(&column, 10_u64.pow(length as u32), &numbers(digits)?);
+        *column = [eight_digits(first).filter(|_| other == 0)?; TOGETHER];
+        for (digits, (_, length)) in digits.iter_mut().zip(parts) {
+            numbers(digits)?;
+            append(column, 10_u64.pow(length as u32), digits);
         }
-        Some(column)
+        Some(())
     }
 }
 
-/// `high` times `scale` and `low`.
+/// Makes it `scale` times as much, and adds `low`.
 #[inline(always)]
-fn joined(high: &Column, scale: u64, low: &Column) -> Column {
-    let mut column = [0; TOGETHER];
-    for ((number, high), low) in column.iter_mut().zip(high).zip(low) {
-        *number = high.wrapping_mul(scale).wrapping_add(*low);
+fn append(column: &mut Column, scale: u64, low: &Column) {
+    for (number, low) in column.iter_mut().zip(low) {
+        *number = number.wrapping_mul(scale).wrapping_add(*low);
     }
-    column
 }
 
-/// The numbers of eight digits each, the first one in the lowest byte; `None` if there is anything above 9.
+/// Makes eight digits each, the first one in the lowest byte, the number they are; `None` if there is anything above 9.
 #[inline(always)]
-fn numbers(digits: &Column) -> Option<Column> {
-    let mut column = [0; TOGETHER];
+fn numbers(column: &mut Column) -> Option<()> {
     if cfg!(target_endian = "big") {
-        for (digits, number) in digits.iter().zip(&mut column) {
-            *number = eight_digits(*digits)?;
+        for number in column {
+            *number = eight_digits(*number)?;
         }
-        return Some(column);
+        return Some(());
     }
-    let mut most = u8x16::default();
-    for (digits, numbers) in digits.as_chunks::<4>().0.iter().zip(column.as_chunks_mut::<4>().0) {
-        let halves: [u8x16; 2] = wide::bytemuck::cast(*digits);
-        // Neighbours are joined to pairs, pairs to fours, fours to the number.
-        let fours = halves.map(|digits| {
-            most = most.max(digits);
-            let pairs: u16x8 = wide::bytemuck::cast(digits);
-            let pairs = (pairs * u16x8::splat(10 << 8 | 1)) >> 8_u32;
-            wide::bytemuck::cast::<_, i16x8>(pairs).dot(i16x8::new([100, 1, 100, 1, 100, 1, 100, 1]))
-        });
-        let fours = i16x8::from_i32x8_saturate(wide::bytemuck::cast::<_, i32x8>(fours));
-        let eights = fours.dot(i16x8::new([10_000, 1, 10_000, 1, 10_000, 1, 10_000, 1]));
-        *numbers = eights.to_array().map(|number| u64::from(number.cast_unsigned()));
+    let mut most = u8x16::ZERO;
+    for numbers in column.as_chunks_mut::<4>().0 {
+        let [low, high]: [u8x16; 2] = wide::bytemuck::cast(*numbers);
+        most = most.max(low).max(high);
+        let fours = i16x8::from_i32x8_saturate(wide::bytemuck::cast([fours(low), fours(high)]));
+        // One by one here and elsewhere: a compiler that saves space leaves loops as they are, however short.
+        let [a, b, c, d] = fours.dot(i16x8::new([10_000, 1, 10_000, 1, 10_000, 1, 10_000, 1])).to_array();
+        *numbers = [widened(a), widened(b), widened(c), widened(d)];
     }
-    most.to_array().iter().all(|digit| *digit <= 9).then_some(column)
+    most.to_array().iter().all(|digit| *digit <= 9).then_some(())
+}
+
+/// Neighbouring digits are joined to pairs, pairs to fours.
+#[inline(always)]
+fn fours(digits: u8x16) -> i32x4 {
+    const TENS: u16x8 = u16x8::new([10 << 8 | 1; 8]);
+    const HUNDREDS: i16x8 = i16x8::new([100, 1, 100, 1, 100, 1, 100, 1]);
+    let pairs = (wide::bytemuck::cast::<_, u16x8>(digits) * TENS) >> 8_u32;
+    wide::bytemuck::cast::<_, i16x8>(pairs).dot(HUNDREDS)
+}
+
+#[inline(always)]
+fn widened(number: i32) -> u64 {
+    u64::from(number.cast_unsigned())
 }
 
 /// A column of decimals, which mostly have as many places as the one before.
@@ -207,29 +226,34 @@ impl Decimals {
 
     /// Of up to eight bytes each, the point where it was before.
     #[inline(always)]
-    fn short(&self, batch: &Batch<'_>) -> Option<Column> {
+    fn short(&self, batch: &Batch<'_>, column: &mut Column) -> Option<()> {
         let unit = self.unit().filter(|_| (1..7).contains(&self.last))?;
         let shift = 8 * (7 - self.last);
-        let [before, point, expected] = [(1_u64 << shift) - 1, 0xff << shift, POINT << shift];
-        let mut digits = batch.gather(self.cell, expected, |at, length| batch.digits(at, length))?;
-        let mut other = 0;
-        for digits in &mut digits {
-            other |= (*digits & point) ^ expected;
+        let expected = POINT << shift;
+        batch.gather(self.cell, expected, column, |at, length| batch.digits(at, length))?;
+        let before = u64x4::splat((1 << shift) - 1);
+        let (point, expected) = (u64x4::splat(0xff << shift), u64x4::splat(expected));
+        let mut other = u64x4::ZERO;
+        for digits in column.as_chunks_mut::<4>().0 {
+            let all = u64x4::new(*digits);
+            other |= (all & point) ^ expected;
             // What is before the point moves into its place.
-            *digits = (*digits & before) << 8 | *digits & !(before | point);
+            *digits = ((all & before) << 8_u32 | all & !(before | point)).to_array();
         }
-        let mut column = numbers(&digits).filter(|_| other == 0)?;
-        for number in &mut column {
+        numbers(column).filter(|()| other == u64x4::ZERO)?;
+        // Seven digits and a unit of 10^8 at most stay below `LIMIT`.
+        for number in column {
             *number *= unit;
         }
-        are_small(&column).then_some(column)
+        Some(())
     }
 
     /// Of up to eight digits before the point and behind it.
     #[inline(always)]
-    fn long(&self, batch: &Batch<'_>) -> Option<Column> {
+    fn long(&self, batch: &Batch<'_>, column: &mut Column) -> Option<()> {
         let (unit, scale) = (self.unit().filter(|_| (1..=8).contains(&self.last))?, *POWERS.get(self.places)?);
-        let [before, behind] = batch.gather_two(self.cell, |at, length| {
+        let mut behind = [0; TOGETHER];
+        batch.gather_two(self.cell, column, &mut behind, |at, length| {
             let whole = length.checked_sub(self.last + 1)?;
             let point = at + whole;
             if *batch.block.get(point)? != b'.' {
@@ -237,32 +261,29 @@ impl Decimals {
             }
             Some([batch.digits(at, whole)?, batch.digits(point + 1, self.last)?])
         })?;
-        let (before, behind) = (numbers(&before)?, numbers(&behind)?);
-        let mut column = [0; TOGETHER];
-        for ((number, before), behind) in column.iter_mut().zip(&before).zip(&behind) {
-            *number = before * scale + behind * unit;
+        numbers(column)?;
+        numbers(&mut behind)?;
+        let mut all = 0;
+        for (number, behind) in column.iter_mut().zip(&behind) {
+            *number = *number * scale + behind * unit;
+            all |= *number;
         }
-        are_small(&column).then_some(column)
+        (all < LIMIT).then_some(())
     }
-}
-
-/// Whether they are all below [`LIMIT`].
-#[inline(always)]
-fn are_small(column: &Column) -> bool {
-    column.iter().fold(0, |all, number| all | number) < LIMIT
 }
 
 /// Whole numbers; how many of the first rows have one. Quickest for up to eight digits.
 #[multiversion(targets("x86_64+avx2+bmi1+bmi2+lzcnt+popcnt"))]
 pub(super) fn wholes(batch: &Batch<'_>, cell: usize, column: &mut Column) -> usize {
-    let quick = batch.gather(cell, 0, |at, length| batch.digits(at, length)).and_then(|digits| numbers(&digits));
-    batch.settle(column, quick.as_ref(), |row| whole(row.get(cell)?))
+    let quick = batch.gather(cell, 0, column, |at, length| batch.digits(at, length)).and_then(|()| numbers(column));
+    batch.settle(column, quick, |row| whole(row.get(cell)?))
 }
 
 /// As [`wholes`], as quick for up to 16 digits.
 #[multiversion(targets("x86_64+avx2+bmi1+bmi2+lzcnt+popcnt"))]
 pub(super) fn long_wholes(batch: &Batch<'_>, cell: usize, column: &mut Column) -> usize {
-    let quick = batch.gather_two(cell, |at, length| {
+    let mut low = [0; TOGETHER];
+    let quick = batch.gather_two(cell, column, &mut low, |at, length| {
         if !(1..=16).contains(&length) {
             return None;
         }
@@ -270,22 +291,25 @@ pub(super) fn long_wholes(batch: &Batch<'_>, cell: usize, column: &mut Column) -
         let digits = (sixteen ^ (u128::from(ZEROS) << 64 | u128::from(ZEROS))) << (128 - 8 * length);
         Some([digits as u64, (digits >> 64) as u64])
     });
-    let quick = quick.and_then(|[high, low]| Some(joined(&numbers(&high)?, 100_000_000, &numbers(&low)?)));
-    batch.settle(column, quick.as_ref(), |row| whole(row.get(cell)?))
+    let quick = quick.and_then(|()| numbers(column)).and_then(|()| numbers(&mut low));
+    if quick.is_some() {
+        append(column, 100_000_000, &low);
+    }
+    batch.settle(column, quick, |row| whole(row.get(cell)?))
 }
 
 /// Whole numbers of 13 digits, such as milliseconds since the epoch; how many of the first rows have one.
 #[multiversion(targets("x86_64+avx2+bmi1+bmi2+lzcnt+popcnt"))]
 pub(super) fn thirteen_digits(batch: &Batch<'_>, cell: usize, column: &mut Column) -> usize {
-    let quick = batch.stamps::<13, 1>(cell, [(8, 5)]);
-    batch.settle(column, quick.as_ref(), |row| whole(row.get(cell).filter(|text| text.len() == 13)?))
+    let quick = batch.stamps::<13, 1>(cell, column, [(8, 5)]);
+    batch.settle(column, quick, |row| whole(row.get(cell).filter(|text| text.len() == 13)?))
 }
 
 /// Whole numbers of 19 digits, such as nanoseconds since the epoch; how many of the first rows have one.
 #[multiversion(targets("x86_64+avx2+bmi1+bmi2+lzcnt+popcnt"))]
 pub(super) fn nineteen_digits(batch: &Batch<'_>, cell: usize, column: &mut Column) -> usize {
-    let quick = batch.stamps::<19, 2>(cell, [(8, 8), (16, 3)]);
-    batch.settle(column, quick.as_ref(), |row| {
+    let quick = batch.stamps::<19, 2>(cell, column, [(8, 8), (16, 3)]);
+    batch.settle(column, quick, |row| {
         let text = row.get(cell).filter(|text| text.len() == 19 && text.iter().all(u8::is_ascii_digit))?;
         str::from_utf8(text).ok()?.parse().ok()
     })
@@ -294,9 +318,9 @@ pub(super) fn nineteen_digits(batch: &Batch<'_>, cell: usize, column: &mut Colum
 /// Decimals, see [`decimal`]; how many of the first rows have one.
 #[multiversion(targets("x86_64+avx2+bmi1+bmi2+lzcnt+popcnt"))]
 pub(super) fn decimals(decimals: &mut Decimals, batch: &Batch<'_>, column: &mut Column) -> usize {
-    let quick = if decimals.long { decimals.long(batch) } else { decimals.short(batch) };
+    let quick = if decimals.long { decimals.long(batch, column) } else { decimals.short(batch, column) };
     decimals.long &= quick.is_some();
-    batch.settle(column, quick.as_ref(), |row| {
+    batch.settle(column, quick, |row| {
         let text = row.get(decimals.cell)?;
         let number = decimal(text, decimals.places)?;
         if let Some(point) = text.iter().position(|byte| *byte == b'.') {
@@ -339,7 +363,7 @@ mod tests {
         if texts.windows(2).all(|two| two[0].len() == two[1].len()) {
             let mut alike = [0; TOGETHER];
             assert_eq!(read(&Batch::of(block.as_bytes(), &cells, cells.first()), &mut alike), rows);
-            assert_eq!(alike, column);
+            assert_eq!(alike[..rows], column[..rows]);
         }
         column[..rows].to_vec()
     }

@@ -226,8 +226,11 @@ struct PlainRequests {
 impl Plain for PlainRequests {
     #[inline(always)]
     fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<(usize, u64)> {
-        const WORD: &[u8] = b"REQUEST\t";
-        let rest = block.get(start..)?.strip_prefix(WORD)?;
+        const WORD: &[u8; 8] = b"REQUEST\t";
+        let (word, rest) = block.get(start..)?.split_first_chunk()?;
+        if word != WORD {
+            return None;
+        }
         let length = memchr(b'\n', rest)?;
         let line = rest.get(..length)?;
         let line = line.strip_suffix(b"\tOK\t ").or_else(|| line.strip_suffix(b"\tOK\t"))?;
@@ -266,10 +269,10 @@ fn plain_user(line: &[u8]) -> Option<(i64, f64)> {
 }
 
 /// The last field, if it is a time in ms since the epoch, and what is in front of it.
-#[inline]
+#[inline(always)]
 fn last_time(line: &[u8]) -> Option<(&[u8], u64)> {
-    let (line, field) = line.split_last_chunk::<14>()?;
-    Some((line, whole(field.strip_prefix(b"\t")?)?))
+    let (line, [b'\t', time @ ..]) = line.split_last_chunk::<14>()? else { return None };
+    Some((line, whole(time)?))
 }
 
 fn add(recorder: &mut Recorder, name: &str, (start, end): (f64, f64), ok: bool, message: &str) {

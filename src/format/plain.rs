@@ -12,6 +12,8 @@ use crate::run::recorder::Recorder;
 pub(super) const MAX_CELLS: usize = 24;
 /// Bytes compared at once.
 const WIDTH: usize = 64;
+/// The same for places. A constant, because a compiler that saves space spreads a number by a loop.
+const FURTHER: u16x8 = u16x8::new([WIDTH as u16; 8]);
 
 /// Where the cells of a row lie.
 #[derive(Debug, Clone)]
@@ -102,7 +104,7 @@ impl Cells {
         layouts: &mut Layouts,
         like: (u64, usize),
     ) -> Option<usize> {
-        let mut at = start;
+        let (mut at, mut base) = (start, u16x8::ZERO);
         let mut count = 0;
         (self.row, self.alike) = (start, false);
         loop {
@@ -119,9 +121,10 @@ impl Cells {
                 *layout = Layout::of(bits)?;
             }
             let room: &mut [u16; AT_ONCE] = self.starts.get_mut(count + 1..)?.first_chunk_mut()?;
-            let base = u16x8::splat((at - start) as u16);
-            for (starts, places) in room.as_chunks_mut::<8>().0.iter_mut().zip(layout.places.as_chunks::<8>().0) {
-                *starts = (u16x8::new(*places) + base).to_array();
+            if let ([a, b, c], [x, y, z]) = (room.as_chunks_mut().0, layout.places.as_chunks().0) {
+                *a = (u16x8::new(*x) + base).to_array();
+                *b = (u16x8::new(*y) + base).to_array();
+                *c = (u16x8::new(*z) + base).to_array();
             }
             count += usize::from(layout.count);
             if line_ends != 0 {
@@ -136,6 +139,7 @@ impl Cells {
                 return Some(end);
             }
             at += WIDTH;
+            base += FURTHER;
             if count > last {
                 (self.next, self.bits) = (line_end(block, at)?, 0);
                 return Some(self.next);
@@ -227,14 +231,14 @@ impl<'a> Split<'a> {
     /// Neighbouring cells with the delimiters between them.
     #[inline(always)]
     pub(super) fn between(&self, first: usize, last: usize) -> Option<&'a [u8]> {
-        let [start, behind] = [*self.starts.get(first)?, *self.starts.get(last + 1)?].map(usize::from);
+        let (start, behind) = (usize::from(*self.starts.get(first)?), usize::from(*self.starts.get(last + 1)?));
         self.block.get(self.row + start..(self.row + behind).wrapping_sub(1))
     }
 
     /// Where a cell begins in the block, and how long it is.
     #[inline(always)]
     pub(super) fn place(&self, cell: usize) -> Option<(usize, usize)> {
-        let [start, behind] = [*self.starts.get(cell)?, *self.starts.get(cell + 1)?].map(usize::from);
+        let (start, behind) = (usize::from(*self.starts.get(cell)?), usize::from(*self.starts.get(cell + 1)?));
         Some((self.row + start, behind.wrapping_sub(start + 1)))
     }
 }
@@ -298,7 +302,7 @@ fn quoted(text: &[u8]) -> Option<usize> {
 /// Which bytes are delimiters, and which are LF.
 #[inline(always)]
 fn masks(chunk: &[u8; WIDTH], delimiter: u8) -> (u64, u64) {
-    let [delimiter, line_end] = [delimiter, b'\n'].map(u8x16::splat);
+    let (delimiter, line_end) = (u8x16::splat(delimiter), u8x16::splat(b'\n'));
     (mask(chunk, |bytes| bytes.simd_eq(delimiter)), mask(chunk, |bytes| bytes.simd_eq(line_end)))
 }
 

@@ -89,7 +89,8 @@ impl Default for Tally {
 
 impl Tally {
     /// What was counted under `key`. A new key is named by `name`; `None` if that knows no name, or there are too many.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
     pub fn samples<'n>(
         &mut self,
         key: &[u8],
