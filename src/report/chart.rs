@@ -7,7 +7,7 @@ pub mod forest;
 pub mod latency;
 pub mod trend;
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -217,7 +217,7 @@ impl Path {
     pub fn steps(left: f64, ground: f64, steps: impl IntoIterator<Item = (f64, f64)>) -> Self {
         let mut path = format!("M{} {}", n(left), n(ground));
         for (right, y) in steps {
-            let _ = write!(path, "V{}H{}", y.round(), right.round());
+            let _ = write!(path, "V{}H{}", y.round() as i64, right.round() as i64);
         }
         let _ = write!(path, "V{}z", n(ground));
         Self(path)
@@ -315,15 +315,26 @@ fn label_lines(svg: &mut Svg, mut names: Vec<((f64, f64), &str)>) {
 
 /// The places of a cursor as text.
 fn stops(places: impl IntoIterator<Item = f64>) -> String {
-    let places: Vec<String> = places.into_iter().map(|place| place.round().to_string()).collect();
+    let places: Vec<String> = places.into_iter().map(|place| (place.round() as i64).to_string()).collect();
     places.join(" ")
 }
 
 /// A coordinate: one decimal is a tenth of a pixel.
-fn n(value: f64) -> String {
-    let rounded = (value * 10.0).round() / 10.0;
-    // -0 and 0 are the same place.
-    format!("{}", if rounded == 0.0 { 0.0 } else { rounded })
+fn n(value: f64) -> impl fmt::Display {
+    Tenths((value * 10.0).round() as i64)
+}
+
+/// Whole numbers are written several times as fast as those with a point, and a report has tens of thousands.
+struct Tenths(i64);
+
+impl fmt::Display for Tenths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (minus, size) = (if self.0 < 0 { "-" } else { "" }, self.0.unsigned_abs());
+        match (size / 10, size % 10) {
+            (whole, 0) => write!(f, "{minus}{whole}"),
+            (whole, tenth) => write!(f, "{minus}{whole}.{tenth}"),
+        }
+    }
 }
 
 #[cfg(test)]

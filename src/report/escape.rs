@@ -20,7 +20,8 @@ const BREAK: char = '\u{200b}';
 /// The text with everything invisible made visible: control characters as their pictures (`␊`, `␛`), what changes the
 /// direction or hides text as `�`.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if text.chars().all(|character| visible(character) == character) {
+    let ordinary = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if ordinary || text.chars().all(|character| visible(character) == character) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.chars().map(visible).collect())
@@ -135,8 +136,11 @@ pub fn fence(text: &str, language: &str) -> String {
 }
 
 /// HTML that shows the text, also inside an attribute in quotes.
-pub fn html(text: &str) -> String {
+pub fn html(text: &str) -> Cow<'_, str> {
     let text = clean(text);
+    if !text.bytes().any(|byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'')) {
+        return text;
+    }
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for character in text.chars() {
         match character {
@@ -148,7 +152,7 @@ pub fn html(text: &str) -> String {
             other => out.push(other),
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// The text for a terminal, or for a log that GitHub reads for commands.

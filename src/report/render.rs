@@ -578,7 +578,7 @@ fn marked_up(state: &State<'_, '_>, phrase: &Phrase) -> Value {
     let markdown = is_markdown(state);
     let words = |style: Style, text: &str| match (style, markdown) {
         (Style::Plain, true) => inner(text, escape::markdown),
-        (Style::Plain, false) => escape::html(text),
+        (Style::Plain, false) => escape::html(text).into_owned(),
         (Style::Code, true) => escape::code(text, escape::TEXT, false),
         (Style::Code, false) => format!("<code>{}</code>", escape::html(text)),
         (Style::Strong, true) => format!("**{}**", escape::markdown(text.trim())),
@@ -598,7 +598,7 @@ fn inner(text: &str, escape: fn(&str) -> String) -> String {
 
 /// `{{ "run" | link(origin.run_url) }}`: a link where the address is one of the web, else the words.
 fn link(state: &State<'_, '_>, text: &str, address: Option<&str>) -> Result<Value, minijinja::Error> {
-    let text = if is_markdown(state) { escape::markdown(text) } else { escape::html(text) };
+    let text = if is_markdown(state) { escape::markdown(text) } else { escape::html(text).into_owned() };
     if text.is_empty() {
         return Err(minijinja::Error::new(ErrorKind::InvalidOperation, "a link needs words"));
     }

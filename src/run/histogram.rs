@@ -158,7 +158,7 @@ impl Histogram {
             (_, Values::Listed(more)) => more.iter().for_each(|bin| self.values.add_to_bin(usize::from(*bin), 1)),
             (_, Values::Counted { .. }) => {
                 // From the last bin, so that the counters grow to their full range at once.
-                other.bins().iter().rev().for_each(|(bin, times)| self.values.add_to_bin(*bin, *times));
+                other.bins().rev().for_each(|(bin, times)| self.values.add_to_bin(bin, times));
             }
         }
     }
@@ -213,23 +213,29 @@ impl Histogram {
 
     /// `(value in ns, values so far)` in ascending order.
     fn cumulated(&self) -> impl Iterator<Item = (f64, u64)> {
-        let steps: Vec<(f64, u64)> = match &self.values {
-            Values::Exact(values) => sorted(values).into_iter().map(|nanos| (nanos as f64, 1)).collect(),
-            _ => self.bins().into_iter().map(|(bin, times)| (bin_middle(bin), times)).collect(),
+        let exact = match &self.values {
+            Values::Exact(values) => sorted(values),
+            _ => Vec::new(),
         };
-        steps.into_iter().scan(0_u64, |seen, (nanos, times)| {
+        let exact = exact.into_iter().map(|nanos| (nanos as f64, 1));
+        let steps = exact.chain(self.bins().map(|(bin, times)| (bin_middle(bin), times)));
+        steps.scan(0_u64, |seen, (nanos, times)| {
             *seen = seen.saturating_add(times);
             Some((nanos, *seen))
         })
     }
 
     /// `(bin, values in it)` in ascending order without empty ones; nothing while all values are exact.
-    fn bins(&self) -> Vec<(usize, u64)> {
-        match &self.values {
-            Values::Exact(_) => Vec::new(),
-            Values::Listed(bins) => filled(counted(bins)),
-            Values::Counted { first, counts } => filled((*first, counts)),
-        }
+    fn bins(&self) -> impl DoubleEndedIterator<Item = (usize, u64)> {
+        let (first, counts) = match &self.values {
+            Values::Exact(_) => (0, Cow::Borrowed(&[][..])),
+            Values::Listed(bins) => {
+                let (first, counts) = counted(bins);
+                (first, Cow::Owned(counts))
+            }
+            Values::Counted { first, counts } => (*first, Cow::Borrowed(counts.as_slice())),
+        };
+        (0..counts.len()).filter_map(move |at| counts.get(at).filter(|times| **times > 0).map(|times| (first + at, *times)))
     }
 
     #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
@@ -289,6 +295,7 @@ impl Histogram {
             }
             'b' => {
                 let (mut next, mut seen) = (0_usize, 0_u64);
+                read.values = Values::Listed(Vec::with_capacity(count.min(LISTED as u64) as usize));
                 while seen < count {
                     let bin =
                         next.checked_add(usize::try_from(number()?).ok()?).filter(|bin| *bin <= bin_of(u64::MAX))?;
@@ -328,12 +335,6 @@ fn counted(bins: &[u16]) -> (usize, Vec<u64>) {
     (first, counts)
 }
 
-/// Bins that are not empty.
-fn filled((first, counts): (usize, impl AsRef<[u64]>)) -> Vec<(usize, u64)> {
-    let bins = (first..).zip(counts.as_ref().iter().copied());
-    bins.filter(|(_, times)| *times > 0).collect()
-}
-
 fn sorted(values: &[u64]) -> Vec<u64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
@@ -344,7 +345,7 @@ fn sorted(values: &[u64]) -> Vec<u64> {
 fn bin_middle(bin: usize) -> f64 {
     let octave = (bin >> BITS).saturating_sub(1);
     let low = (bin - (octave << BITS)) as f64;
-    let width = (octave as f64).exp2();
+    let width = (1_u64 << octave) as f64;
     low * width + (width - 1.0) / 2.0
 }
 
@@ -357,6 +358,11 @@ fn put(bytes: &mut Vec<u8>, mut number: u128) {
 }
 
 fn take(rest: &mut &[u8]) -> Option<u128> {
+    // Nearly all of them are a single byte.
+    if let [byte @ ..0x80, tail @ ..] = *rest {
+        *rest = tail;
+        return Some(u128::from(*byte));
+    }
     let mut number = 0_u128;
     for shift in (0..128).step_by(7) {
         let (&byte, tail) = rest.split_first()?;

@@ -90,7 +90,7 @@ fn a_report_of_fifty_endpoints_is_drawn_whole_and_stays_small() {
     let matters = |status| !matches!(status, Status::Pass | Status::Info | Status::NotMeasured);
     for row in report.suites[0].rows.iter().filter(|row| matters(row.status)) {
         for figure in [&row.text.both, &row.text.change, &row.text.limit] {
-            assert!(page.contains(&escape::html(figure)), "{figure} of {} is not on the page", row.endpoint);
+            assert!(page.contains(&*escape::html(figure)), "{figure} of {} is not on the page", row.endpoint);
         }
     }
     // The report is read back from its JSON with all that the page needs.

@@ -97,13 +97,15 @@ pub fn spectrum(before: Side<'_>, now: Side<'_>) -> Option<Chart> {
 /// Which latencies how many requests had; `None` without samples now.
 pub fn distribution(before: Option<&Histogram>, now: Option<&Histogram>) -> Option<Chart> {
     let now = now.filter(|now| now.count() > 1)?;
-    let before = before.filter(|before| before.count() > 1);
-    let sides = || before.into_iter().chain([now]);
+    let before = before.filter(|before| before.count() > 1).map(Histogram::distribution_ms);
+    let now = now.distribution_ms();
     // The slowest and the fastest request say little about the shape, and much about the width of the picture.
-    let ends = |level| sides().filter_map(move |side| side.quantile_ms(level)).filter(|ms| *ms > 0.0);
+    let sides = || before.iter().chain([&now]);
+    let end = |side: &[(f64, f64)], level| side.iter().find(|(_, upto)| *upto >= level).map(|(ms, _)| *ms);
+    let ends = |level| sides().filter_map(move |side| end(side, level)).filter(|ms| *ms > 0.0);
     let (low, high) = (range(ends(0.001))?.0, range(ends(0.999))?.1);
     let bins = Bins::new(low * 0.95, high * 1.05);
-    let (now, before) = (bins.shares(now), before.map(|before| bins.shares(before)));
+    let (now, before) = (bins.shares(&now), before.map(|before| bins.shares(&before)));
     let most = now.iter().chain(before.iter().flatten()).copied().fold(0.0, f64::max);
     let plot = Plot {
         x: Axis::log(bins.edge(0), bins.edge(BINS), LEFT, WIDTH - RIGHT - 10.0),
@@ -160,18 +162,14 @@ impl Bins {
         self.low * (self.ratio * at as f64).exp()
     }
 
-    /// The share of requests in each bin; what is slower or faster than all bins is in none.
-    fn shares(&self, side: &Histogram) -> Vec<f64> {
-        let mut shares = vec![0.0; BINS];
-        let mut before = 0.0;
-        for (ms, upto) in side.distribution_ms() {
-            let bin = ((ms / self.low).ln() / self.ratio).floor();
-            if let Some(share) = Some(bin).filter(|bin| *bin >= 0.0).and_then(|bin| shares.get_mut(bin as usize)) {
-                *share += upto - before;
-            }
-            before = upto;
-        }
-        shares
+    /// The share of requests in each bin, from the shares at or below each latency; what is slower or faster than all bins
+    /// is in none.
+    fn shares(&self, distribution: &[(f64, f64)]) -> Vec<f64> {
+        let below = |edge| {
+            let slower = distribution.partition_point(|(ms, _)| *ms < edge);
+            distribution.get(..slower).and_then(<[_]>::last).map_or(0.0, |(_, share)| *share)
+        };
+        (0..BINS).map(|at| below(self.edge(at + 1)) - below(self.edge(at))).collect()
     }
 }
 
