@@ -102,12 +102,7 @@ impl<'a> Batch<'a> {
 
     /// Says how many of the first rows have a number: all, if the column was read quickly, or else it is read row by row.
     #[inline(always)]
-    fn settle(
-        &self,
-        column: &mut Column,
-        quick: Option<()>,
-        mut slow: impl FnMut(&Split<'a>) -> Option<u64>,
-    ) -> usize {
+    fn settle(&self, column: &mut Column, quick: Option<()>, mut slow: impl FnMut(&Split<'a>) -> Option<u64>) -> usize {
         if quick.is_some() {
             return self.cells.len();
         }

@@ -235,7 +235,8 @@ impl Histogram {
             }
             Values::Counted { first, counts } => (*first, Cow::Borrowed(counts.as_slice())),
         };
-        (0..counts.len()).filter_map(move |at| counts.get(at).filter(|times| **times > 0).map(|times| (first + at, *times)))
+        (0..counts.len())
+            .filter_map(move |at| counts.get(at).filter(|times| **times > 0).map(|times| (first + at, *times)))
     }
 
     #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]

@@ -356,11 +356,99 @@ proptest! {
     }
 
     #[test]
+    fn jmeter_xml(
+        samples in prop::collection::vec(xml_sample(), 0..40),
+        odd in select(vec!["", "", "", "<!-- - -->", "<?a b?>", "text", "&lt;", "<other/>", "<other>a</other>", "</httpSample>", "<httpSample", "]]>"]),
+        cut in 0_usize..80,
+        size in 64_usize..3_000,
+    ) {
+        let (before, behind) = samples.split_at(samples.len() / 2);
+        let text = format!("<testResults version=\"1.2\">\n{}{odd}{}\n</testResults>\n", before.concat(), behind.concat());
+        for text in shapes(&text, cut) {
+            check(by_id("jmeter-xml").unwrap(), &text, &[size, 1 << 20]);
+        }
+    }
+
+    #[test]
     fn k6_ndjson(lines in prop::collection::vec(k6_line(), 0..80), cut in 0_usize..60, size in 64_usize..3_000) {
         for text in shapes(&lines.concat(), cut) {
             check(by_id("k6-json").unwrap(), &text, &[size, 1 << 20]);
         }
     }
+}
+
+/// Samples as JMeter writes them, and samples that are odd in some way.
+fn xml_sample() -> impl Strategy<Value = String> {
+    const PLAIN: [(&str, &str); 7] = [
+        ("t", "39"),
+        ("ts", "1767225600123"),
+        ("s", "true"),
+        ("lb", "log in"),
+        ("rc", "200"),
+        ("rm", "OK"),
+        ("na", "7"),
+    ];
+    const ODD: [(&str, &str); 24] = [
+        ("t", "39.5"),
+        ("t", "4294967296"),
+        ("t", "-1"),
+        ("t", ""),
+        ("time", "7"),
+        ("ts", "1767225601"),
+        ("ts", "2026/01/01 00:00:00"),
+        ("ts", ""),
+        ("s", "false"),
+        ("s", "maybe"),
+        ("lb", "log in-1"),
+        ("lb", "a&amp;b"),
+        ("lb", "a\tb"),
+        ("lb", "ä\n"),
+        ("lb", ">"),
+        ("lb", "'"),
+        ("lb", "<"),
+        ("rc", "500"),
+        ("rm", "Number of samples in transaction : 2, number of failing samples : 0"),
+        ("sc", "3"),
+        ("sc", "x"),
+        ("ec", "2"),
+        ("na", ""),
+        ("a.b", "x"),
+    ];
+    const INSIDE: [&str; 14] = [
+        "\n  <java.net.URL>https://shop.example.test/a?b=1</java.net.URL>\n",
+        "",
+        "\n",
+        "text",
+        "<responseData class=\"java.lang.String\">a\nb</responseData>",
+        "<responseData>a &lt; b</responseData>",
+        "<responseData class=\"a>b\">c</responseData>",
+        "<a><b/></a>",
+        "<a/>",
+        "<!-- </httpSample> -->",
+        "<![CDATA[</httpSample>]]>",
+        "<sample t=\"3\" ts=\"1767225600123\" s=\"true\" lb=\"inside\"/>",
+        "<assertionResult><failure>true</failure></assertionResult>",
+        "<a>\u{a0}ä</a >",
+    ];
+    let name =
+        prop_oneof![12 => Just("httpSample"), 4 => Just("sample"), 1 => Just("sampleResult"), 1 => Just("httpSamples")];
+    let odd = prop_oneof![2 => Just(vec![]), 1 => prop::collection::vec(select(&ODD[..]), 1..3)];
+    let space = prop_oneof![20 => Just(" "), 1 => Just("  "), 1 => Just("\n")];
+    let quote = prop_oneof![20 => Just('"'), 1 => Just('\'')];
+    let inside = prop_oneof![1 => Just(None), 4 => Just(Some(INSIDE[0])), 2 => select(&INSIDE[..]).prop_map(Some)];
+    (name, odd, space, quote, inside, select(&["\n", "\n", "", "\n\n  "][..])).prop_map(
+        |(name, odd, space, quote, inside, end)| {
+            let plain = PLAIN.into_iter().filter(|(key, _)| odd.iter().all(|(other, _)| key != other));
+            let attributes: String = plain
+                .chain(odd.iter().copied())
+                .map(|(key, value)| format!("{space}{key}={quote}{value}{quote}"))
+                .collect();
+            match inside {
+                Some(inside) => format!("<{name}{attributes}>{inside}</{name}>{end}"),
+                None => format!("<{name}{attributes}/>{end}"),
+            }
+        },
+    )
 }
 
 /// Lines as k6 writes them, and lines that are odd in some way.
@@ -427,7 +515,7 @@ fn k6_line() -> impl Strategy<Value = String> {
 
 #[test]
 fn the_formats_that_are_read_in_blocks_are_known() {
-    for id in ["gatling-log", "hey-csv", "jmeter-csv", "k6-csv", "k6-json", "oha-csv", "vegeta-csv"] {
+    for id in ["gatling-log", "hey-csv", "jmeter-csv", "jmeter-xml", "k6-csv", "k6-json", "oha-csv", "vegeta-csv"] {
         assert!(FORMATS.iter().any(|format| format.id == id), "{id}");
     }
 }
