@@ -49,10 +49,11 @@ struct Sample {
 
 impl Sample {
     /// `stamp` is room for its time stamp.
-    fn of(element: &BytesStart<'_>, clock: &mut Clock, stamp: &mut String) -> Self {
+    fn of(element: &BytesStart<'_>, quick: bool, clock: &mut Clock, stamp: &mut String) -> Self {
         let mut sample = Self::default();
         stamp.clear();
-        let rest = plain_attributes(element.attributes_raw(), |key, value| sample.see(key, value, stamp));
+        let raw = element.attributes_raw();
+        let rest = if quick { plain_attributes(raw, |key, value| sample.see(key, value, stamp)) } else { None };
         if rest.is_none_or(|rest| !rest.trim_ascii().is_empty()) {
             for attribute in element.attributes().with_checks(false).filter_map(Result::ok) {
                 sample.see(attribute.key.as_ref(), &value(&attribute), stamp);
@@ -187,10 +188,15 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
     recorder.sample_step(1.0);
     let tail = Rc::new(Tail::default());
     let bounded = Bounded { input: &mut *source.reader, tail: Rc::clone(&tail) };
-    // Event by event where no blocks are asked for: the two ways are held against one another.
-    let (quick, size) = (source.blocks.is_some(), source.blocks.unwrap_or_default().size);
-    let mut reader = Reader::from_reader(Lossy::new(bounded, size));
-    let mut samples = Samples { open: Vec::new(), clock: Clock::default(), stamp: String::new(), grouped: false, recorder };
+    let mut reader = Reader::from_reader(Lossy::new(bounded, source.blocks.unwrap_or_default().size));
+    let mut samples = Samples {
+        quick: source.blocks.is_some(),
+        open: Vec::new(),
+        clock: Clock::default(),
+        stamp: String::new(),
+        grouped: false,
+        recorder,
+    };
     let mut buffer = Vec::new();
     let mut done = false;
     // Where what was read last begins.
@@ -223,7 +229,7 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
             _ => {}
         }
         // Between two samples that are not inside others.
-        if quick && samples.open.len() == 1 && !matches!(event, Event::Text(_) | Event::GeneralRef(_)) {
+        if samples.quick && samples.open.len() == 1 && !matches!(event, Event::Text(_) | Event::GeneralRef(_)) {
             while let Some(length) = samples.take(reader.get_ref().rest()) {
                 reader.get_mut().consume(length);
                 tail.restart();
@@ -252,6 +258,8 @@ const MAX_DEPTH: usize = 200;
 
 /// What was read so far.
 struct Samples<'r> {
+    /// Not only by the library; both ways give the same.
+    quick: bool,
     /// Samples and other elements that are open, outermost first; the root is the first.
     open: Vec<Option<Sample>>,
     clock: Clock,
@@ -282,7 +290,7 @@ impl Samples<'_> {
         if let Some(parent) = self.open.iter_mut().rev().flatten().next() {
             parent.parent = true;
         }
-        Some(Sample::of(element, &mut self.clock, &mut self.stamp))
+        Some(Sample::of(element, self.quick, &mut self.clock, &mut self.stamp))
     }
 
     /// It is complete.
