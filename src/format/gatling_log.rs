@@ -269,6 +269,7 @@ fn plain_user(line: &[u8]) -> Option<(i64, f64)> {
 }
 
 /// The last field, if it is a time in ms since the epoch, and what is in front of it.
+#[expect(clippy::inline_always, reason = "a part of `take`, which is compiled twice")]
 #[inline(always)]
 fn last_time(line: &[u8]) -> Option<(&[u8], u64)> {
     let (line, [b'\t', time @ ..]) = line.split_last_chunk::<14>()? else { return None };

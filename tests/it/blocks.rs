@@ -434,15 +434,15 @@ fn xml_sample() -> impl Strategy<Value = String> {
         prop_oneof![12 => Just("httpSample"), 4 => Just("sample"), 1 => Just("sampleResult"), 1 => Just("httpSamples")];
     let odd = prop_oneof![2 => Just(vec![]), 1 => prop::collection::vec(select(&ODD[..]), 1..3)];
     let space = prop_oneof![20 => Just(" "), 1 => Just("  "), 1 => Just("\n")];
-    let quote = prop_oneof![20 => Just('"'), 1 => Just('\'')];
+    let quote = prop_oneof![20 => Just("\""), 1 => Just("'")];
     let inside = prop_oneof![1 => Just(None), 4 => Just(Some(INSIDE[0])), 2 => select(&INSIDE[..]).prop_map(Some)];
     (name, odd, space, quote, inside, select(&["\n", "\n", "", "\n\n  "][..])).prop_map(
         |(name, odd, space, quote, inside, end)| {
             let plain = PLAIN.into_iter().filter(|(key, _)| odd.iter().all(|(other, _)| key != other));
-            let attributes: String = plain
-                .chain(odd.iter().copied())
-                .map(|(key, value)| format!("{space}{key}={quote}{value}{quote}"))
-                .collect();
+            let mut attributes = String::new();
+            for (key, value) in plain.chain(odd.iter().copied()) {
+                attributes.extend([space, key, "=", quote, value, quote]);
+            }
             match inside {
                 Some(inside) => format!("<{name}{attributes}>{inside}</{name}>{end}"),
                 None => format!("<{name}{attributes}/>{end}"),
