@@ -316,8 +316,10 @@ def main():
                 subprocess.run([binary, "baseline", "add", "--baseline", baseline, "--time", f"2026-01-{turn + 1:02}T00:00:00Z", file], check=True, capture_output=True, cwd=folder)
             commands = [("inspect", [binary, "inspect", file]), ("check", [binary, "check", "--baseline", baseline, file])]
             _, _, cpu = table(f"{name} of 50 endpoints, a baseline of 10 runs", baseline.stat().st_size, commands, 21)
-            raw = file.suffix == ".jtl"
-            goal(f"check of {name}: CPU ms{' beyond reading' * raw}", (cpu["check"] - raw * cpu["inspect"]) * 1e3, 20)
+            if name == "JTL":
+                goal("check of JTL: CPU ms beyond reading", (cpu["check"] - cpu["inspect"]) * 1e3, 20)
+            else:
+                goal(f"check of {name}: CPU ms", cpu["check"] * 1e3, 20)
     for what in failed[:20]:
         print(f"WRONG {what}")
     for what in missed:

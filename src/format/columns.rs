@@ -44,7 +44,8 @@ impl<'a> Batch<'a> {
         Self { cells: self.cells.get(..rows).unwrap_or(self.cells), ..*self }
     }
 
-    /// What `of` makes of the place and the length of each row's cell; `rest` of the rows that are not there.
+    /// Sets the column to what `of` makes of the place and the length of each row's cell; to `rest` for the rows that are not
+    /// there. Where there is nothing to be made of one, part of the column is set.
     #[inline(always)]
     fn gather(
         &self,
@@ -68,7 +69,7 @@ impl<'a> Batch<'a> {
         Some(())
     }
 
-    /// As [`Batch::gather`], two at a time.
+    /// As [`Batch::gather`], two columns at a time, with 0 for the rows that are not there.
     #[inline(always)]
     fn gather_two(
         &self,
@@ -101,6 +102,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Says how many of the first rows have a number: all, if the column was read quickly, or else it is read row by row.
+    /// Behind them the column holds rubbish.
     #[inline(always)]
     fn settle(&self, column: &mut Column, quick: Option<()>, mut slow: impl FnMut(&Split<'a>) -> Option<u64>) -> usize {
         if quick.is_some() {
@@ -146,7 +148,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Makes it `scale` times as much, and adds `low`.
+/// Makes each number `scale` times as much, and adds that of `low`.
 #[inline(always)]
 fn append(column: &mut Column, scale: u64, low: &Column) {
     for (number, low) in column.iter_mut().zip(low) {
@@ -168,7 +170,7 @@ fn numbers(column: &mut Column) -> Option<()> {
         let [low, high]: [u8x16; 2] = wide::bytemuck::cast(*numbers);
         most = most.max(low).max(high);
         let fours = i16x8::from_i32x8_saturate(wide::bytemuck::cast([fours(low), fours(high)]));
-        // One by one here and elsewhere: a compiler that saves space leaves loops as they are, however short.
+        // By name, not by `map`: a compiler that saves space leaves loops as they are, however short.
         let [a, b, c, d] = fours.dot(i16x8::new([10_000, 1, 10_000, 1, 10_000, 1, 10_000, 1])).to_array();
         *numbers = [widened(a), widened(b), widened(c), widened(d)];
     }
@@ -287,9 +289,7 @@ pub(super) fn long_wholes(batch: &Batch<'_>, cell: usize, column: &mut Column) -
         Some([digits as u64, (digits >> 64) as u64])
     });
     let quick = quick.and_then(|()| numbers(column)).and_then(|()| numbers(&mut low));
-    if quick.is_some() {
-        append(column, 100_000_000, &low);
-    }
+    let quick = quick.map(|()| append(column, 100_000_000, &low));
     batch.settle(column, quick, |row| whole(row.get(cell)?))
 }
 

@@ -55,8 +55,9 @@ impl Sample {
         let raw = element.attributes_raw();
         let rest = if quick { plain_attributes(raw, |key, value| sample.see(key, value, stamp)) } else { None };
         if rest.is_none_or(|rest| !rest.trim_ascii().is_empty()) {
+            // From the first one on: of an attribute that is seen again the last value counts, as of one that is there twice.
             for attribute in element.attributes().with_checks(false).filter_map(Result::ok) {
-                sample.see(attribute.key.as_ref(), &value(&attribute), stamp);
+                sample.see(attribute.key.as_ref(), &unescaped(&attribute), stamp);
             }
         }
         sample.timed(clock, stamp)
@@ -147,10 +148,12 @@ fn number(text: &str) -> Option<f64> {
     text.parse::<u32>().map(f64::from).or_else(|_| text.parse()).ok()
 }
 
-/// Gives every attribute to `see`, and what is behind them. `None` where one holds an entity, a line end or `<`.
+/// Gives attributes to `see`, as far as one blank, letters, `=` and double quotes follow one another, and what is behind them.
+/// `None` where a value holds an entity, white space other than blanks, or `<`; those before it were given.
 fn plain_attributes(mut rest: &str, mut see: impl FnMut(&str, &str)) -> Option<&str> {
     while let Some(attribute) = rest.strip_prefix(' ') {
-        let (key, value) = attribute.split_at_checked(attribute.bytes().take_while(u8::is_ascii_alphabetic).count())?;
+        let letters = attribute.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (key, value) = attribute.split_at_checked(letters).filter(|(key, _)| !key.is_empty())?;
         let value = value.strip_prefix("=\"")?;
         let (value, behind) = value.split_at_checked(memchr(b'"', value.as_bytes())?)?;
         if value.bytes().any(|byte| matches!(byte, b'&' | b'<' | b'\t' | b'\n' | b'\r')) {
@@ -165,7 +168,8 @@ fn plain_attributes(mut rest: &str, mut see: impl FnMut(&str, &str)) -> Option<&
 /// What is behind the element that begins after its `<`, if it is no sample and holds nothing but text.
 fn plain_element(text: &str) -> Option<&str> {
     let (name, rest) = text.split_at_checked(memchr2(b' ', b'>', text.as_bytes())?)?;
-    if !name.starts_with(|first: char| first.is_ascii_alphabetic()) || name.ends_with('/') || is_sample(name) {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'$');
+    if !name.bytes().all(plain) || is_sample(name) {
         return None;
     }
     let rest = plain_attributes(rest, |_, _| ())?.strip_prefix('>')?;
@@ -178,7 +182,7 @@ fn is_sample(name: &str) -> bool {
 }
 
 /// The value without entities; as it stands where it holds what XML forbids.
-fn value<'a>(attribute: &'a Attribute<'_>) -> Cow<'a, str> {
+fn unescaped<'a>(attribute: &'a Attribute<'_>) -> Cow<'a, str> {
     attribute.normalized_value(XmlVersion::Implicit1_0).unwrap_or_else(|_| (*attribute.value).into())
 }
 
@@ -228,8 +232,8 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
             }
             _ => {}
         }
-        // Between two samples that are not inside others.
-        if samples.quick && samples.open.len() == 1 && !matches!(event, Event::Text(_) | Event::GeneralRef(_)) {
+        // Directly in the root. After a text the library expects a `<` that it has seen, so nothing may be taken from under it.
+        if samples.quick && matches!(samples.open.as_slice(), [None]) && !matches!(event, Event::Text(_)) {
             while let Some(length) = samples.take(reader.get_ref().rest()) {
                 reader.get_mut().consume(length);
                 tail.restart();

@@ -12,7 +12,7 @@ use crate::run::recorder::Recorder;
 pub(super) const MAX_CELLS: usize = 24;
 /// Bytes compared at once.
 const WIDTH: usize = 64;
-/// The same for places. A constant, because a compiler that saves space spreads a number by a loop.
+/// What lies in the next chunk is so much farther in the row. A constant: a compiler that saves space spreads a number by a loop.
 const FURTHER: u16x8 = u16x8::new([WIDTH as u16; 8]);
 
 /// Where the cells of a row lie.
@@ -121,11 +121,11 @@ impl Cells {
                 *layout = Layout::of(bits)?;
             }
             let room: &mut [u16; AT_ONCE] = self.starts.get_mut(count + 1..)?.first_chunk_mut()?;
-            if let ([a, b, c], [x, y, z]) = (room.as_chunks_mut().0, layout.places.as_chunks().0) {
-                *a = (u16x8::new(*x) + base).to_array();
-                *b = (u16x8::new(*y) + base).to_array();
-                *c = (u16x8::new(*z) + base).to_array();
-            }
+            let [first, second, third] = layout.places.as_chunks().0 else { return None };
+            let [to_first, to_second, to_third] = room.as_chunks_mut().0 else { return None };
+            *to_first = (u16x8::new(*first) + base).to_array();
+            *to_second = (u16x8::new(*second) + base).to_array();
+            *to_third = (u16x8::new(*third) + base).to_array();
             count += usize::from(layout.count);
             if line_ends != 0 {
                 let end = at + line_ends.trailing_zeros() as usize + 1;

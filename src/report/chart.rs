@@ -217,7 +217,7 @@ impl Path {
     pub fn steps(left: f64, ground: f64, steps: impl IntoIterator<Item = (f64, f64)>) -> Self {
         let mut path = format!("M{} {}", n(left), n(ground));
         for (right, y) in steps {
-            let _ = write!(path, "V{}H{}", y.round() as i64, right.round() as i64);
+            let _ = write!(path, "V{}H{}", n(y.round()), n(right.round()));
         }
         let _ = write!(path, "V{}z", n(ground));
         Self(path)
@@ -315,21 +315,27 @@ fn label_lines(svg: &mut Svg, mut names: Vec<((f64, f64), &str)>) {
 
 /// The places of a cursor as text.
 fn stops(places: impl IntoIterator<Item = f64>) -> String {
-    let places: Vec<String> = places.into_iter().map(|place| (place.round() as i64).to_string()).collect();
+    let places: Vec<String> = places.into_iter().map(|place| n(place.round()).to_string()).collect();
     places.join(" ")
 }
 
 /// A coordinate: one decimal is a tenth of a pixel.
 fn n(value: f64) -> impl fmt::Display {
-    Tenths((value * 10.0).round() as i64)
+    Tenths(value * 10.0)
 }
 
-/// Whole numbers are written several times as fast as those with a point, and a report has tens of thousands.
-struct Tenths(i64);
+/// Rounded to a whole number of them, which is written several times as fast as one with a point: a report has tens of
+/// thousands.
+struct Tenths(f64);
 
 impl fmt::Display for Tenths {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (minus, size) = (if self.0 < 0 { "-" } else { "" }, self.0.unsigned_abs());
+        let tenths = self.0.round();
+        if !tenths.is_finite() {
+            // To be seen as what it is, not at 0.
+            return write!(f, "{tenths}");
+        }
+        let (minus, size) = (if tenths < 0.0 { "-" } else { "" }, tenths.abs() as u64);
         match (size / 10, size % 10) {
             (whole, 0) => write!(f, "{minus}{whole}"),
             (whole, tenth) => write!(f, "{minus}{whole}.{tenth}"),
@@ -341,6 +347,12 @@ impl fmt::Display for Tenths {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn coordinates_have_one_decimal_at_most() {
+        let shown = [0.0, -0.04, -0.5, 12.0, 12.34, -12.36, f64::NAN].map(|value| n(value).to_string());
+        assert_eq!(shown, ["0", "0", "-0.5", "12", "12.3", "-12.4", "NaN"]);
+    }
 
     #[test]
     fn ticks_are_round_and_inside() {

@@ -70,23 +70,28 @@ impl Scale {
 
 /// Three significant digits without idle zeros.
 pub fn plain(value: f64) -> String {
-    if value.is_nan() {
-        return value.to_string();
+    let size = value.abs();
+    let digits = if size >= 999.5 { count(size.round() as u64) } else { fraction(size, decimals(value).max(0) as u32) };
+    if value < 0.0 && digits != "0" { format!("{MINUS}{digits}") } else { digits }
+}
+
+/// A number below 1000 with at most so many decimals, of which there are six at most, none of them an idle zero.
+fn fraction(size: f64, mut decimals: u32) -> String {
+    let scaled = size * 10_f64.powi(decimals.cast_signed());
+    // As whole numbers, which are written several times as fast: a report has ten thousand of them. Next to a half the product
+    // may have been rounded to the other side, and what is no number is none.
+    if (scaled.fract() - 0.5).abs() < 1e-6 || !size.is_finite() {
+        let text = format!("{size:.*}", decimals as usize);
+        return if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text };
     }
-    let (size, minus) = (value.abs(), if value < 0.0 { "\u{2212}" } else { "" });
-    if size >= 999.5 {
-        return format!("{minus}{}", count(size.round() as u64));
+    let mut digits = scaled.round() as u64;
+    while decimals > 0 && digits.is_multiple_of(10) {
+        (decimals, digits) = (decimals - 1, digits / 10);
     }
-    // As whole numbers, which are written several times as fast: a report has ten thousand of them.
-    let mut places = decimals(value).max(0) as u32;
-    let mut digits = (size * 10_f64.powi(places.cast_signed())).round_ties_even() as u64;
-    while places > 0 && digits.is_multiple_of(10) {
-        (places, digits) = (places - 1, digits / 10);
-    }
-    let unit = 10_u64.pow(places);
-    match places as usize {
-        0 => format!("{minus}{digits}"),
-        places => format!("{minus}{}.{:0places$}", digits / unit, digits % unit),
+    let unit = 10_u64.pow(decimals);
+    match decimals as usize {
+        0 => digits.to_string(),
+        decimals => format!("{}.{:0decimals$}", digits / unit, digits % unit),
     }
 }
 
@@ -169,6 +174,7 @@ pub fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn three_digits() {
@@ -181,8 +187,26 @@ mod tests {
             (1_040.2, "1\u{202f}040"),
             (-1_040.2, "\u{2212}1\u{202f}040"),
             (-0.5, "\u{2212}0.5"),
+            (-1e-9, "0"),
+            // The nearest numbers are below and above the half.
+            (1.055, "1.05"),
+            (1.985, "1.99"),
+            (f64::NAN, "NaN"),
         ] {
             assert_eq!(plain(value), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn digits_are_those_of_the_library(digits in 0_u32..2_000_000, decimals in 0_i32..9, minus: bool) {
+            let size = f64::from(digits) / 10_f64.powi(decimals);
+            let library = format!("{size:.*}", super::decimals(size).max(0) as usize);
+            let library = if library.contains('.') { library.trim_end_matches('0').trim_end_matches('.') } else { &library };
+            let sign = if minus && library != "0" { "\u{2212}" } else { "" };
+            if size < 999.5 {
+                prop_assert_eq!(plain(if minus { -size } else { size }), format!("{sign}{library}"));
+            }
         }
     }
 

@@ -296,7 +296,9 @@ impl Histogram {
             }
             'b' => {
                 let (mut next, mut seen) = (0_usize, 0_u64);
-                read.values = Values::Listed(Vec::with_capacity(count.min(LISTED as u64) as usize));
+                if count > 0 {
+                    read.values = Values::Listed(Vec::with_capacity(count.min(LISTED as u64) as usize));
+                }
                 while seen < count {
                     let bin =
                         next.checked_add(usize::try_from(number()?).ok()?).filter(|bin| *bin <= bin_of(u64::MAX))?;

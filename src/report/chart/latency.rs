@@ -166,10 +166,15 @@ impl Bins {
     /// is in none.
     fn shares(&self, distribution: &[(f64, f64)]) -> Vec<f64> {
         let below = |edge| {
-            let slower = distribution.partition_point(|(ms, _)| *ms < edge);
-            distribution.get(..slower).and_then(<[_]>::last).map_or(0.0, |(_, share)| *share)
+            let faster = distribution.partition_point(|(ms, _)| *ms < edge);
+            distribution.get(..faster).and_then(<[_]>::last).map_or(0.0, |(_, share)| *share)
         };
-        (0..BINS).map(|at| below(self.edge(at + 1)) - below(self.edge(at))).collect()
+        let mut before = below(self.edge(0));
+        let share = |at| {
+            let upto = below(self.edge(at + 1));
+            upto - std::mem::replace(&mut before, upto)
+        };
+        (0..BINS).map(share).collect()
     }
 }
 
@@ -179,4 +184,20 @@ fn ms(latency: f64) -> String {
 
 fn percent(share: f64) -> String {
     value(share, Unit::Ratio)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bin_has_its_lower_edge_and_not_its_upper_one() {
+        let bins = Bins::new(100.0, 100.0 * (BINS as f64).exp2());
+        let latencies = [99.0, bins.edge(0), bins.edge(1), bins.edge(1) * 1.5, bins.edge(BINS)];
+        let distribution: Vec<(f64, f64)> = latencies.into_iter().zip([0.2, 0.4, 0.6, 0.8, 1.0]).collect();
+        let shares = bins.shares(&distribution);
+        let expected: Vec<f64> = (0..BINS).map(|at| [0.2, 0.4].get(at).copied().unwrap_or(0.0)).collect();
+        assert!(shares.iter().zip(&expected).all(|(own, wanted)| (own - wanted).abs() < 1e-9), "{shares:?}");
+        assert_eq!(shares.len(), BINS);
+    }
 }
