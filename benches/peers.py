@@ -4,6 +4,7 @@
     benches/peers.py target/dist/loadgate                    everything, 1 GB a file
     benches/peers.py target/release/loadgate --quick         for CI: 100 MB, fails where a goal is missed by more than twice
     benches/peers.py BINARY --only jtl-csv k6-json --size 300M --rounds 5
+    benches/peers.py BINARY --beside OTHER --only jtl-csv    two programs of ours in the same rounds
 
 Every file is made here, the same on every machine: some 40,000 requests of a seeded generator, repeated up to the size.
 What `loadgate inspect --format json` says of it must be the truth: counts, failures, sums, least and greatest to the bit,
@@ -242,6 +243,7 @@ def main():
     options.add_argument("--size", default=None, help="bytes of each file, with K, M or G (1G; 100M with --quick)")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--only", nargs="*", default=None, help=f"of: {' '.join([*GOALS, *RATES])} names check start")
+    options.add_argument("--beside", metavar="BINARY", help="another loadgate, which takes its turn with the first")
     options.add_argument("--quick", action="store_true", help="a few formats, and fail where a goal is missed by more than twice")
     given = options.parse_args()
     size = given.size or ("100M" if given.quick else "1G")
@@ -274,9 +276,13 @@ def main():
         commands = [("wc -l", ["wc", "-l", file]), ("loadgate", ours)]
         if hasattr(os, "sched_setaffinity"):
             commands.append(("one thread", ["taskset", "-c", "0", *map(str, ours)]))
+        if given.beside:
+            commands.append(("beside", [given.beside, "inspect", "--format", "json", file]))
         commands += [] if given.quick else peers(form, file)
         ratios, memory, cpu = table(f"{form}, {labels} endpoints, {bytes_ / 1e6:.0f} MB", bytes_, commands, given.rounds)
         file.unlink()
+        if given.beside:
+            print(f"{form}: the program beside takes {ratios['beside'] / ratios['loadgate']:.2f} times the CPU")
         return ratios, memory, cpu, bytes_, rows
 
     for form in [form for form in [*GOALS, *RATES] if form in only]:
