@@ -27,9 +27,10 @@ pub fn parse(tools: &[&str], data: &[u8]) {
     }
 }
 
-/// Record by record, and in blocks shorter than most records. What was read before an error has to be sound too.
+/// Record by record, in blocks shorter than most records, and in one block. What was read before an error has to be sound
+/// too.
 fn parse_as(format: &Format, data: &[u8]) {
-    for blocks in [None, Some(Blocks { size: 64, threads: 1 })] {
+    for blocks in [None, Some(Blocks { size: 64, threads: 1 }), Some(Blocks { size: 1 << 17, threads: 1 })] {
         let mut recorder = Recorder::new();
         let mut reader = data;
         let _ = (format.parse)(&mut Source { name: NAME, reader: &mut reader, blocks }, &mut recorder);
