@@ -78,7 +78,9 @@ impl<'a> Batch<'a> {
         second: &mut Column,
         of: impl Fn(usize, usize) -> Option<[u64; 2]>,
     ) -> Option<()> {
-        (*first, *second) = ([0; TOGETHER], [0; TOGETHER]);
+        for (first, second) in first.iter_mut().zip(second.iter_mut()).skip(self.cells.len()) {
+            (*first, *second) = (0, 0);
+        }
         for ((row, first), second) in self.rows().zip(first).zip(second) {
             let (start, length) = row.place(cell)?;
             [*first, *second] = of(start, length)?;

@@ -33,6 +33,8 @@ pub(super) static XML: Format = Format {
 #[derive(Default)]
 struct Sample {
     label: String,
+    /// When it was, as written.
+    stamp: String,
     /// Its start, in ms since the epoch.
     start: Option<f64>,
     users: Option<f64>,
@@ -48,56 +50,53 @@ struct Sample {
 }
 
 impl Sample {
-    /// `stamp` is room for its time stamp.
-    fn of(element: &BytesStart<'_>, quick: bool, clock: &mut Clock, stamp: &mut String) -> Self {
+    fn of(element: &BytesStart<'_>, quick: bool, clock: &mut Clock) -> Self {
         let mut sample = Self::default();
-        stamp.clear();
         let raw = element.attributes_raw();
-        let rest = if quick { plain_attributes(raw, |key, value| sample.see(key, value, stamp)) } else { None };
+        let rest = if quick { plain_attributes(raw, |key, value| sample.see(key, value)) } else { None };
         if rest.is_none_or(|rest| !rest.trim_ascii().is_empty()) {
             // From the first one on: of an attribute that is seen again the last value counts, as of one that is there twice.
             for attribute in element.attributes().with_checks(false).filter_map(Result::ok) {
-                sample.see(attribute.key.as_ref(), &unescaped(&attribute), stamp);
+                sample.see(attribute.key.as_ref(), &unescaped(&attribute));
             }
         }
-        sample.timed(clock, stamp)
+        sample.timed(clock)
     }
 
     /// One at the beginning of the text, if all of it is there and as JMeter writes most: attributes in double quotes
     /// without entities, and in the sample nothing but elements that hold nothing but text. Several times as fast as event
     /// by event. Also gives what is behind it.
-    fn plain<'t>(text: &'t str, clock: &mut Clock, stamp: &mut String) -> Option<(Self, &'t str)> {
+    fn plain<'t>(text: &'t str, clock: &mut Clock) -> Option<(Self, &'t str)> {
         let rest = text.trim_ascii_start().strip_prefix('<')?;
         let name = ["httpSample", "sample"].into_iter().find(|name| rest.starts_with(name))?;
         let mut sample = Self::default();
-        stamp.clear();
-        let mut rest = plain_attributes(rest.get(name.len()..)?, |key, value| sample.see(key, value, stamp))?;
+        let mut rest = plain_attributes(rest.get(name.len()..)?, |key, value| sample.see(key, value))?;
         if let Some(behind) = rest.strip_prefix("/>") {
-            return Some((sample.timed(clock, stamp), behind));
+            return Some((sample.timed(clock), behind));
         }
         rest = rest.strip_prefix('>')?;
         loop {
             rest = rest.trim_ascii_start().strip_prefix('<')?;
             if let Some(behind) = rest.strip_prefix('/') {
                 let behind = behind.strip_prefix(name)?.strip_prefix('>')?;
-                return Some((sample.timed(clock, stamp), behind));
+                return Some((sample.timed(clock), behind));
             }
             rest = plain_element(rest)?;
         }
     }
 
     /// With its start, which is said once all attributes are known.
-    fn timed(mut self, clock: &mut Clock, stamp: &str) -> Self {
-        if let (Some(elapsed), false) = (self.elapsed, stamp.is_empty()) {
-            self.start = clock.see(stamp, elapsed / self.samples.unwrap_or(1) as f64);
+    fn timed(mut self, clock: &mut Clock) -> Self {
+        if let (Some(elapsed), false) = (self.elapsed, self.stamp.is_empty()) {
+            self.start = clock.see(&self.stamp, elapsed / self.samples.unwrap_or(1) as f64);
         }
         self
     }
 
-    fn see(&mut self, key: &str, value: &str, stamp: &mut String) {
+    fn see(&mut self, key: &str, value: &str) {
         match key {
             "t" | "time" => self.elapsed = number(value).filter(|ms| ms.is_finite() && *ms >= 0.0),
-            "ts" | "timeStamp" => value.clone_into(stamp),
+            "ts" | "timeStamp" => value.clone_into(&mut self.stamp),
             "s" | "success" => self.ok = flag(value),
             "lb" | "label" => value.clone_into(&mut self.label),
             "rc" | "responseCode" => value.clone_into(&mut self.code),
@@ -197,7 +196,6 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
         quick: source.blocks.is_some(),
         open: Vec::new(),
         clock: Clock::default(),
-        stamp: String::new(),
         grouped: false,
         recorder,
     };
@@ -267,8 +265,6 @@ struct Samples<'r> {
     /// Samples and other elements that are open, outermost first; the root is the first.
     open: Vec<Option<Sample>>,
     clock: Clock,
-    /// Room for the time stamp of one.
-    stamp: String,
     /// Whether one stood for several.
     grouped: bool,
     recorder: &'r mut Recorder,
@@ -277,7 +273,7 @@ struct Samples<'r> {
 impl Samples<'_> {
     /// Takes the sample at the beginning of the text, if it is a plain one, and says how long it is.
     fn take(&mut self, text: &str) -> Option<usize> {
-        let (sample, rest) = Sample::plain(text, &mut self.clock, &mut self.stamp)?;
+        let (sample, rest) = Sample::plain(text, &mut self.clock)?;
         self.end(Some(sample));
         Some(text.len() - rest.len())
     }
@@ -294,7 +290,7 @@ impl Samples<'_> {
         if let Some(parent) = self.open.iter_mut().rev().flatten().next() {
             parent.parent = true;
         }
-        Some(Sample::of(element, self.quick, &mut self.clock, &mut self.stamp))
+        Some(Sample::of(element, self.quick, &mut self.clock))
     }
 
     /// It is complete.

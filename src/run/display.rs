@@ -71,28 +71,16 @@ impl Scale {
 /// Three significant digits without idle zeros.
 pub fn plain(value: f64) -> String {
     let size = value.abs();
-    let digits = if size >= 999.5 { count(size.round() as u64) } else { fraction(size, decimals(value).max(0) as u32) };
+    let digits = if size >= 999.5 {
+        count(size.round() as u64)
+    } else {
+        let mut text = format!("{size:.*}", decimals(value).max(0) as usize);
+        if text.contains('.') {
+            text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+        }
+        text
+    };
     if value < 0.0 && digits != "0" { format!("{MINUS}{digits}") } else { digits }
-}
-
-/// A number below 1000 with at most so many decimals, of which there are six at most, none of them an idle zero.
-fn fraction(size: f64, mut decimals: u32) -> String {
-    let scaled = size * 10_f64.powi(decimals.cast_signed());
-    // As whole numbers, which are written several times as fast: a report has ten thousand of them. Next to a half the product
-    // may have been rounded to the other side, and what is no number is none.
-    if (scaled.fract() - 0.5).abs() < 1e-6 || !size.is_finite() {
-        let text = format!("{size:.*}", decimals as usize);
-        return if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text };
-    }
-    let mut digits = scaled.round() as u64;
-    while decimals > 0 && digits.is_multiple_of(10) {
-        (decimals, digits) = (decimals - 1, digits / 10);
-    }
-    let unit = 10_u64.pow(decimals);
-    match decimals as usize {
-        0 => digits.to_string(),
-        decimals => format!("{}.{:0decimals$}", digits / unit, digits % unit),
-    }
 }
 
 /// So many make three significant digits; below zero, so many digits before the point are none of them.
@@ -143,9 +131,6 @@ fn signed(value: f64, digits: &str) -> String {
 /// `1 500`
 pub fn count(value: u64) -> String {
     let digits = value.to_string();
-    if digits.len() <= 3 {
-        return digits;
-    }
     let mut out = String::with_capacity(digits.len() + digits.len() / 3 * NARROW.len_utf8());
     for (place, digit) in digits.chars().enumerate() {
         if place > 0 && (digits.len() - place).is_multiple_of(3) {

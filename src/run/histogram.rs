@@ -296,9 +296,6 @@ impl Histogram {
             }
             'b' => {
                 let (mut next, mut seen) = (0_usize, 0_u64);
-                if count > 0 {
-                    read.values = Values::Listed(Vec::with_capacity(count.min(LISTED as u64) as usize));
-                }
                 while seen < count {
                     let bin =
                         next.checked_add(usize::try_from(number()?).ok()?).filter(|bin| *bin <= bin_of(u64::MAX))?;
@@ -361,11 +358,6 @@ fn put(bytes: &mut Vec<u8>, mut number: u128) {
 }
 
 fn take(rest: &mut &[u8]) -> Option<u128> {
-    // Nearly all of them are a single byte.
-    if let [byte @ ..0x80, tail @ ..] = *rest {
-        *rest = tail;
-        return Some(u128::from(*byte));
-    }
     let mut number = 0_u128;
     for shift in (0..128).step_by(7) {
         let (&byte, tail) = rest.split_first()?;

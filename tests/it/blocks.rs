@@ -21,9 +21,8 @@ fn read(format: &Format, text: &[u8], blocks: Option<Blocks>) -> String {
     // Not to hide a difference behind too many bad rows.
     recorder.good_rows(1_000_000);
     let mut run = recorder.finish().unwrap();
-    let unsure =
-        |text: &[u8]| text.contains(&b'\r') || text.starts_with(b"\n") || text.windows(2).any(|two| two == b"\n\n");
-    let odd = format.id != "jmeter-xml" && unsure(text);
+    let odd = format.id != "jmeter-xml"
+        && (text.contains(&b'\r') || text.starts_with(b"\n") || text.windows(2).any(|two| two == b"\n\n"));
     for notice in run.notices.iter_mut().filter(|_| odd) {
         notice.line = None;
     }

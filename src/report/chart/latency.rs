@@ -97,15 +97,14 @@ pub fn spectrum(before: Side<'_>, now: Side<'_>) -> Option<Chart> {
 /// Which latencies how many requests had; `None` without samples now.
 pub fn distribution(before: Option<&Histogram>, now: Option<&Histogram>) -> Option<Chart> {
     let now = now.filter(|now| now.count() > 1)?;
-    let before = before.filter(|before| before.count() > 1).map(Histogram::distribution_ms);
-    let now = now.distribution_ms();
+    let before = before.filter(|before| before.count() > 1);
     // The slowest and the fastest request say little about the shape, and much about the width of the picture.
-    let sides = || before.iter().chain([&now]);
-    let end = |side: &[(f64, f64)], level| side.iter().find(|(_, upto)| *upto >= level).map(|(ms, _)| *ms);
-    let ends = |level| sides().filter_map(move |side| end(side, level)).filter(|ms| *ms > 0.0);
-    let (low, high) = (range(ends(0.001))?.0, range(ends(0.999))?.1);
+    let sides: Vec<_> = before.into_iter().chain([now]).map(|side| side.quantiles_ms(&[0.001, 0.999])).collect();
+    let ends = |end: usize| sides.iter().filter_map(move |side| *side.get(end)?).filter(|ms| *ms > 0.0);
+    let (low, high) = (range(ends(0))?.0, range(ends(1))?.1);
     let bins = Bins::new(low * 0.95, high * 1.05);
-    let (now, before) = (bins.shares(&now), before.map(|before| bins.shares(&before)));
+    let shares = |side: &Histogram| bins.shares(&side.distribution_ms());
+    let (now, before) = (shares(now), before.map(shares));
     let most = now.iter().chain(before.iter().flatten()).copied().fold(0.0, f64::max);
     let plot = Plot {
         x: Axis::log(bins.edge(0), bins.edge(BINS), LEFT, WIDTH - RIGHT - 10.0),
