@@ -9,7 +9,7 @@ use std::io::{self, BufRead};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-use memchr::{memchr, memchr_iter, memchr2, memchr3, memrchr};
+use memchr::{memchr, memchr_iter, memchr2_iter, memchr3, memrchr};
 use multiversion::multiversion;
 
 use super::{ParseError, Source};
@@ -40,6 +40,9 @@ impl Default for Blocks {
     }
 }
 
+/// Most places of quotes and CR that are noted of a block.
+const MAX_ODD: usize = 16 << 10;
+
 /// Where a record ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ends {
@@ -50,24 +53,34 @@ pub(super) enum Ends {
 }
 
 impl Ends {
-    /// The end of the last whole record in `bytes`, which begin with one. Up to `clear` a CSV has neither quotes nor CR.
-    fn last(self, bytes: &[u8], clear: &mut usize) -> Option<usize> {
+    /// The end of the last whole record in `bytes`, which begin with one. Of a CSV `odd` becomes where there are quotes and CR;
+    /// from the last one of these places on there may be more. Of a doubled quote it has the first.
+    fn last(self, bytes: &[u8], odd: &mut Vec<u32>) -> Option<usize> {
         let Self::Row(delimiter) = self else { return after(memrchr(b'\n', bytes), 0) };
-        *clear = memchr2(b'"', b'\r', bytes).unwrap_or(bytes.len());
-        let mut last = None;
-        let (mut plain, mut from) = (0, *clear);
-        // From quote to quote, which are few.
-        while let Some(quote) = after(memchr(b'"', bytes.get(from..)?), from) {
-            let before = (quote - 1).checked_sub(1).and_then(|at| bytes.get(at));
-            from = quote;
-            if before.is_some_and(|byte| ![delimiter, b'\n', b'\r'].contains(byte)) {
-                continue;
+        odd.clear();
+        let (mut last, mut plain, mut quoted) = (None, 0, false);
+        let mut found = memchr2_iter(b'"', b'\r', bytes);
+        while let Some(at) = found.next() {
+            if odd.len() < MAX_ODD {
+                odd.push(at as u32);
             }
-            last = after(memrchr(b'\n', bytes.get(plain..quote)?), plain).or(last);
-            let Some(close) = closing(bytes, quote) else { return last };
-            (plain, from) = (close, close);
+            let (before, next) = (at.checked_sub(1).and_then(|before| bytes.get(before)), bytes.get(at + 1));
+            match (bytes.get(at), quoted) {
+                (Some(b'"'), false) if before.is_none_or(|byte| [delimiter, b'\n', b'\r'].contains(byte)) => {
+                    last = after(memrchr(b'\n', bytes.get(plain..at)?), plain).or(last);
+                    quoted = true;
+                }
+                // A doubled one closes nothing.
+                (Some(b'"'), true) if next == Some(&b'"') => _ = found.next(),
+                // What follows the last byte is not known.
+                (Some(b'"'), true) if next.is_some() => (plain, quoted) = (at + 1, false),
+                _ => {}
+            }
         }
-        after(memrchr(b'\n', bytes.get(plain..)?), plain).or(last)
+        if odd.len() < MAX_ODD {
+            odd.push(bytes.len() as u32);
+        }
+        if quoted { last } else { after(memrchr(b'\n', bytes.get(plain..)?), plain).or(last) }
     }
 
     /// The end of the record at `start`, and how many lines it spans.
@@ -121,8 +134,8 @@ fn closing(bytes: &[u8], mut from: usize) -> Option<usize> {
 
 /// One thread's part of a format: what can be done with a plain record.
 pub(super) trait Plain: Clone + Send {
-    /// Another block comes, in which there is neither a quote nor a CR up to `clear`, if it is of CSV.
-    fn begin(&mut self, _clear: usize) {}
+    /// Another block comes. If it is of CSV, it has quotes and CR in these places, and maybe others from the last one on.
+    fn begin(&mut self, _odd: &[u32]) {}
 
     /// Takes the record at `start` of a block, and maybe those behind it, as long as there is nothing unusual about them. Says
     /// where the last one ends and how many there are.
@@ -161,8 +174,8 @@ pub(super) struct Block {
     /// Already read, such as a header, and the lines it has.
     pub(super) start: usize,
     pub(super) lines: u64,
-    /// Up to here, or the end, there is neither a quote nor a CR, if these are rows of CSV.
-    clear: usize,
+    /// Where there are quotes and CR, if these are rows of CSV; from the last place on there may be more.
+    odd: Vec<u32>,
 }
 
 impl Block {
@@ -179,7 +192,7 @@ impl<'a> Feed<'a> {
     /// The next block; `false` at the end of the artifact.
     pub(super) fn fill(&mut self, block: &mut Block) -> io::Result<bool> {
         let mut goal = self.carry.len() + self.size;
-        (block.len, block.start, block.lines, block.clear) = (self.carry.len(), 0, 0, 0);
+        (block.len, block.start, block.lines) = (self.carry.len(), 0, 0);
         block.bytes.resize(goal.max(self.size + self.size / 8), 0);
         if let Some(start) = block.bytes.get_mut(..block.len) {
             start.copy_from_slice(&self.carry);
@@ -198,7 +211,8 @@ impl<'a> Feed<'a> {
                 }
             }
             let bytes = block.bytes.get(..block.len).unwrap_or_default();
-            let end = if self.ended { Some(block.len) } else { self.ends.last(bytes, &mut block.clear) };
+            let last = self.ends.last(bytes, &mut block.odd);
+            let end = if self.ended { Some(block.len) } else { last };
             if let Some(end) = end {
                 self.carry.clear();
                 self.carry.extend_from_slice(block.bytes().get(end..).unwrap_or_default());
@@ -254,7 +268,7 @@ fn events_of<P: Plain>(block: &Block, ends: Ends, plain: &mut P, tally: &mut Tal
     let mut events = Events { lines: block.lines, ..Events::default() };
     let bytes = block.bytes();
     let (mut at, mut said) = (block.start, false);
-    plain.begin(block.clear);
+    plain.begin(&block.odd);
     while at < bytes.len() {
         if let Some((end, records)) = plain.take(bytes, at, tally) {
             if !said {
@@ -415,4 +429,34 @@ impl<O: Ordered> Shared<'_, '_, O> {
 /// A thread that panicked has ended the program already.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// As record by record; what a quote opens and nothing closes before the end is not known yet.
+        #[test]
+        fn the_last_record_ends_where_it_does_one_by_one(text in "([ab,]|\"|\"\"|\"[a,]{0,2}\"|\n|\r\n?){0,40}") {
+            let (bytes, mut odd) = (text.as_bytes(), Vec::new());
+            let last = Ends::Row(b',').last(bytes, &mut odd);
+            let (mut at, mut ends) = (0, vec![0]);
+            while at < bytes.len() {
+                at = Ends::Row(b',').next(bytes, at).0;
+                ends.push(at);
+            }
+            if let Some(last) = last {
+                prop_assert!(ends.contains(&last) && bytes[..last].ends_with(b"\n"));
+            }
+            let known: Vec<usize> = odd.iter().map(|at| *at as usize).collect();
+            prop_assert_eq!(known.last(), Some(&bytes.len()));
+            for pair in ends.windows(2) {
+                let record = pair[0]..pair[1];
+                let has = bytes[record.clone()].iter().any(|byte| matches!(byte, b'"' | b'\r'));
+                prop_assert_eq!(known.iter().any(|at| record.contains(at)), has);
+            }
+        }
+    }
 }

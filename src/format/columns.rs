@@ -52,7 +52,7 @@ impl<'a> Batch<'a> {
         cell: usize,
         rest: u64,
         column: &mut Column,
-        of: impl Fn(usize, usize) -> Option<u64>,
+        mut of: impl FnMut(usize, usize) -> Option<u64>,
     ) -> Option<()> {
         column.iter_mut().skip(self.cells.len()).for_each(|number| *number = rest);
         if let Some(like) = self.like {
@@ -76,7 +76,7 @@ impl<'a> Batch<'a> {
         cell: usize,
         first: &mut Column,
         second: &mut Column,
-        of: impl Fn(usize, usize) -> Option<[u64; 2]>,
+        mut of: impl FnMut(usize, usize) -> Option<[u64; 2]>,
     ) -> Option<()> {
         for (first, second) in first.iter_mut().zip(second.iter_mut()).skip(self.cells.len()) {
             (*first, *second) = (0, 0);
@@ -92,6 +92,13 @@ impl<'a> Batch<'a> {
     #[inline(always)]
     fn eight(&self, at: usize) -> Option<u64> {
         Some(u64::from_le_bytes(*self.block.get(at..)?.first_chunk()?) ^ ZEROS)
+    }
+
+    /// Sixteen bytes as digits.
+    #[inline(always)]
+    fn sixteen(&self, at: usize) -> Option<u128> {
+        const ZEROS_TWICE: u128 = (ZEROS as u128) << 64 | ZEROS as u128;
+        Some(u128::from_le_bytes(*self.block.get(at..)?.first_chunk()?) ^ ZEROS_TWICE)
     }
 
     /// 1 to 8 digits, the last one in the highest byte: what is behind them is shifted out.
@@ -119,35 +126,23 @@ impl<'a> Batch<'a> {
         rows
     }
 
-    /// Whole numbers of so many digits, of which the first eight mostly are the same: time stamps.
+    /// The first eight bytes of the first row's cell as digits, and the number they are: of time stamps those of all rows.
     #[inline(always)]
-    fn stamps<const DIGITS: usize, const PARTS: usize>(
-        &self,
-        cell: usize,
-        column: &mut Column,
-        parts: [(usize, usize); PARTS],
-    ) -> Option<()> {
-        let (first, _) = self.rows().next()?.place(cell)?;
-        let first = self.eight(first)?;
-        let mut other = 0;
-        let mut digits = [[0; TOGETHER]; PARTS];
-        for (at, row) in self.rows().enumerate() {
-            let (start, length) = row.place(cell)?;
-            other |= self.eight(start)? ^ first;
-            if length != DIGITS {
-                return None;
-            }
-            for (digits, (from, length)) in digits.iter_mut().zip(parts) {
-                *digits.get_mut(at)? = self.digits(start + from, length)?;
-            }
-        }
-        *column = [eight_digits(first).filter(|_| other == 0)?; TOGETHER];
-        for (digits, (_, length)) in digits.iter_mut().zip(parts) {
-            numbers(digits)?;
-            append(column, 10_u64.pow(length as u32), digits);
-        }
-        Some(())
+    fn leading(&self, cell: usize) -> Option<(u64, u64)> {
+        let (start, _) = self.rows().next()?.place(cell)?;
+        let digits = self.eight(start)?;
+        Some((digits, eight_digits(digits)?))
     }
+}
+
+/// The sum of the numbers of each row.
+#[inline(always)]
+pub(super) fn sums(one: &Column, other: &Column) -> Column {
+    let mut sums = *one;
+    for (sum, other) in sums.iter_mut().zip(other) {
+        *sum = sum.wrapping_add(*other);
+    }
+    sums
 }
 
 /// Makes each number `scale` times as much, and adds that of `low`.
@@ -286,8 +281,7 @@ pub(super) fn long_wholes(batch: &Batch<'_>, cell: usize, column: &mut Column) -
         if !(1..=16).contains(&length) {
             return None;
         }
-        let sixteen = u128::from_le_bytes(*batch.block.get(at..)?.first_chunk()?);
-        let digits = (sixteen ^ (u128::from(ZEROS) << 64 | u128::from(ZEROS))) << (128 - 8 * length);
+        let digits = batch.sixteen(at)? << (128 - 8 * length);
         Some([digits as u64, (digits >> 64) as u64])
     });
     let quick = quick.and_then(|()| numbers(column)).and_then(|()| numbers(&mut low));
@@ -298,14 +292,40 @@ pub(super) fn long_wholes(batch: &Batch<'_>, cell: usize, column: &mut Column) -
 /// Whole numbers of 13 digits, such as milliseconds since the epoch; how many of the first rows have one.
 #[multiversion(targets("x86_64+avx2+bmi1+bmi2+lzcnt+popcnt"))]
 pub(super) fn thirteen_digits(batch: &Batch<'_>, cell: usize, column: &mut Column) -> usize {
-    let quick = batch.stamps::<13, 1>(cell, column, [(8, 5)]);
+    let quick = batch.leading(cell).and_then(|(leading, high)| {
+        let mut other = 0;
+        batch.gather(cell, 0, column, |at, length| {
+            let digits = batch.sixteen(at).filter(|_| length == 13)?;
+            other |= digits as u64 ^ leading;
+            Some(((digits >> 64) as u64) << 24)
+        })?;
+        numbers(column).filter(|()| other == 0)?;
+        for number in column.iter_mut() {
+            *number += high * 100_000;
+        }
+        Some(())
+    });
     batch.settle(column, quick, |row| whole(row.get(cell).filter(|text| text.len() == 13)?))
 }
 
 /// Whole numbers of 19 digits, such as nanoseconds since the epoch; how many of the first rows have one.
 #[multiversion(targets("x86_64+avx2+bmi1+bmi2+lzcnt+popcnt"))]
 pub(super) fn nineteen_digits(batch: &Batch<'_>, cell: usize, column: &mut Column) -> usize {
-    let quick = batch.stamps::<19, 2>(cell, column, [(8, 8), (16, 3)]);
+    let mut low = [0; TOGETHER];
+    let quick = batch.leading(cell).and_then(|(leading, high)| {
+        let mut other = 0;
+        batch.gather_two(cell, column, &mut low, |at, length| {
+            let digits = batch.sixteen(at).filter(|_| length == 19)?;
+            other |= digits as u64 ^ leading;
+            Some([(digits >> 64) as u64, batch.digits(at + 16, 3)?])
+        })?;
+        numbers(column).and_then(|()| numbers(&mut low)).filter(|()| other == 0)?;
+        append(column, 1_000, &low);
+        for number in column.iter_mut() {
+            *number += high * 100_000_000_000;
+        }
+        Some(())
+    });
     batch.settle(column, quick, |row| {
         let text = row.get(cell).filter(|text| text.len() == 19 && text.iter().all(u8::is_ascii_digit))?;
         str::from_utf8(text).ok()?.parse().ok()

@@ -8,10 +8,10 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 
-use memchr::{memchr, memrchr};
+use memchr::memchr;
 
 use super::blocks::{self, Ordered, Plain};
-use super::plain::{Span, whole};
+use super::plain::{Span, find, find_last, whole};
 use super::rows::{cut_off, next_line, shown};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
@@ -231,14 +231,14 @@ impl Plain for PlainRequests {
         if word != WORD {
             return None;
         }
-        let length = memchr(b'\n', rest)?;
+        let length = find(b'\n', rest)?;
         let line = rest.get(..length)?;
         let line = line.strip_suffix(b"\tOK\t ").or_else(|| line.strip_suffix(b"\tOK\t"))?;
         let (line, ended) = last_time(line)?;
         let (line, began) = last_time(line)?;
-        let name = memrchr(b'\t', line)? + 1;
+        let name = find_last(b'\t', rest, line.len())? + 1;
         // In front of the groups a user's number at most, which some versions write.
-        let groups = memrchr(b'\t', line.get(..name - 1)?).map_or(0, |tab| tab + 1);
+        let groups = find_last(b'\t', rest, name - 1).map_or(0, |tab| tab + 1);
         if ended < began || (groups > 0 && memchr(b'\t', line.get(..groups - 1)?).is_some()) {
             return None;
         }

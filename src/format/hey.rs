@@ -240,16 +240,14 @@ impl PlainRow for PlainRequests {
         if let Some(start) = &mut self.start {
             rows = rows.min(columns::decimals(start, batch, &mut starts));
         }
-        let (Some(nanos), Some(codes), Some(starts)) = (nanos.get(..rows), codes.get(..rows), starts.get(..rows)) else {
-            return 0;
-        };
-        let failures = codes.iter().filter(|code| **code >= 400).count() as u64;
-        self.samples.add_all(nanos.iter().copied(), self.status.map(|_| failures));
+        let failures = codes.iter().take(rows).filter(|code| **code >= 400).count() as u64;
+        self.samples.add_all(nanos.iter().take(rows).copied(), self.status.map(|_| failures));
         if self.start.is_some() {
-            for ((nanos, code), start) in nanos.iter().zip(codes).zip(starts) {
-                self.span.add(*start, start + nanos);
-                self.course.add(millisecond(start + nanos), Some(*nanos), self.status.map(|_| *code < 400));
+            let ends = columns::sums(&starts, &nanos);
+            for ((nanos, code), end) in nanos.iter().zip(&codes).zip(&ends).take(rows) {
+                self.course.add(millisecond(*end), Some(*nanos), self.status.map(|_| *code < 400));
             }
+            self.span.add_first(rows, &starts, &ends);
         }
         rows
     }

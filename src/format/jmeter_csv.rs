@@ -6,6 +6,7 @@
 //! does a request's row its redirects and embedded resources (`X-0`, `X-1` beside `X`): both stay out of the total; a row
 //! with a `SampleCount` above 1 stands for a group of samples, and its `elapsed` is the sum of theirs.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use super::plain::{Span, Split, whole};
 use super::rows::{PlainRow, Row, Rows, nanos, shown};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::run::Notice;
-use crate::run::recorder::{Draft, Recorder};
+use crate::run::recorder::{Draft, Recorder, Samples};
 use crate::run::tally::{Place, Tally};
 use crate::run::timeline::Timeline;
 
@@ -86,7 +87,7 @@ impl Layout {
         let line = head.lines().find(|line| !line.trim().is_empty())?;
         // The header shows its delimiter behind the first word, which is a column's name.
         let own = line.trim_start_matches('"').trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
-        let own = own.trim_start_matches('"').bytes().next().filter(u8::is_ascii);
+        let own = own.trim_start_matches('"').bytes().next().filter(|byte| byte.is_ascii() && *byte != b'\r');
         own.into_iter()
             .chain(DELIMITERS)
             .find_map(|delimiter| Self::of_header(line, delimiter))
@@ -283,9 +284,9 @@ struct PlainSamples {
 }
 
 /// What the texts of a row say.
-#[derive(Clone, Copy)]
-struct Text {
-    place: Place,
+struct Text<'a> {
+    /// What was counted under its label.
+    samples: &'a mut Samples,
     ok: bool,
     /// Whether the label is one such as `X-1`.
     numbered: bool,
@@ -309,34 +310,45 @@ impl PlainSamples {
         })
     }
 
+    /// Whether the row is of a single sample.
+    #[expect(clippy::inline_always, reason = "a part of `take`")]
+    #[inline(always)]
+    fn is_single(&self, row: &Split<'_>) -> Option<bool> {
+        if let Some(at) = self.samples
+            && row.get(at)? != b"1"
+        {
+            return Some(false);
+        }
+        let Some(at) = self.message else { return Some(true) };
+        // A transaction says how many samples it sums up; with white space before it would still be one.
+        let message = row.get(at)?;
+        Some(match message.first() {
+            None => true,
+            Some(b'N') => !message.starts_with(b"Number"),
+            Some(first) => first.is_ascii_graphic() && *first != b'"',
+        })
+    }
+
     /// What the texts of a row say; `None` if anything about them is unusual.
     #[expect(clippy::inline_always, reason = "a part of `take`")]
     #[inline(always)]
-    fn text(&self, row: &Split<'_>, tally: &mut Tally) -> Option<Text> {
+    fn text<'a>(&self, row: &Split<'_>, tally: &'a mut Tally) -> Option<Text<'a>> {
+        if !self.is_single(row)? {
+            return None;
+        }
         let success = row.get(self.success)?;
         let ok = success == b"true";
         if !ok && success != b"false" {
             return None;
         }
-        if let Some(at) = self.samples
-            && row.get(at)? != b"1"
-        {
-            return None;
-        }
-        if let Some(at) = self.message {
-            // A transaction says how many samples it sums up; with white space before it would still be one.
-            let message = row.get(at)?;
-            if message.starts_with(b"Number") || message.first().is_some_and(|byte| *byte == b'"' || !byte.is_ascii_graphic()) {
-                return None;
-            }
-        }
-        let label = row.get(self.label).filter(|label| label.first() != Some(&b'"'))?;
-        let place = if ok {
-            tally.place(label, || Some((None, str::from_utf8(label).ok()?.into())))?
+        let label = row.get(self.label)?;
+        let samples = if ok {
+            tally.samples(label, || name(label))?
         } else {
-            self.failed(label, row, tally)?
+            let place = self.failed(label, row, tally)?;
+            tally.at(place)?
         };
-        Some(Text { place, ok, numbered: is_numbered(label) })
+        Some(Text { samples, ok, numbered: is_numbered(label) })
     }
 
     /// Where a request that failed is counted.
@@ -347,8 +359,7 @@ impl PlainSamples {
             None => b"",
         };
         let text = str::from_utf8(code).ok()?.trim();
-        let name = || Some((None, str::from_utf8(label).ok()?.into()));
-        tally.failed(label, name, code, || failure(text, false))
+        tally.failed(label, || name(label), code, || failure(text, false))
     }
 
     fn finish(&self, clock: &mut Clock, recorder: &mut Recorder) {
@@ -382,35 +393,27 @@ impl PlainRow for PlainSamples {
         if let Some(at) = self.threads {
             rows = rows.min(columns::wholes(batch, at, &mut users));
         }
-        let mut texts = [Text { place: Place::Others, ok: true, numbered: false }; TOGETHER];
-        // A transaction of days or a time before 2001 is left alone.
-        let odd = |(elapsed, start): (&u64, &u64)| {
-            *elapsed >= 1_000_000_000 || (*start < 1_000_000_000_000 && self.time.is_some())
-        };
-        let rows = elapsed.iter().zip(&starts).take(rows).position(odd).unwrap_or(rows);
+        let ends = columns::sums(&starts, &elapsed);
         let mut taken = 0;
-        for (row, text) in batch.first(rows).rows().zip(&mut texts) {
-            let Some(read) = self.text(&row, tally) else { break };
-            *text = read;
+        let numbers = elapsed.iter().zip(&users).zip(starts.iter().zip(&ends));
+        for (row, ((elapsed, users), (start, end))) in batch.first(rows).rows().zip(numbers) {
+            // A transaction of days or a time before 2001 is left alone.
+            if *elapsed >= 1_000_000_000 || (self.time.is_some() && *start < 1_000_000_000_000) {
+                break;
+            }
+            let Some(Text { samples, ok, numbered }) = self.text(&row, tally) else { break };
+            let latency = Some(elapsed * 1_000_000);
+            samples.add(latency, Some(ok));
+            if self.time.is_some() {
+                let users = self.threads.map(|_| users.cast_signed() as f64);
+                self.course.part(numbered).add_with_users(end.cast_signed(), latency, Some(ok), users);
+            }
             taken += 1;
         }
-        let (Some(texts), Some(elapsed), Some(users)) = (texts.get(..taken), elapsed.get(..taken), users.get(..taken)) else {
-            return 0;
-        };
-        for ((text, elapsed), users) in texts.iter().zip(elapsed).zip(users) {
-            self.users = self.users.max(*users);
-            if let Some(samples) = tally.at(text.place) {
-                samples.add(Some(elapsed * 1_000_000), Some(text.ok));
-            }
-        }
+        let most = users.iter().take(taken).fold(0, |most, users| most.max(*users));
+        self.users = self.users.max(most);
         if self.time.is_some() {
-            for (((text, elapsed), users), start) in texts.iter().zip(elapsed).zip(users).zip(&starts) {
-                let end = start + elapsed;
-                self.span.add(*start, end);
-                let users = self.threads.map(|_| users.cast_signed() as f64);
-                let course = self.course.part(text.numbered);
-                course.add_with_users(end.cast_signed(), Some(elapsed * 1_000_000), Some(text.ok), users);
-            }
+            self.span.add_first(taken, &starts, &ends);
         }
         taken
     }
@@ -420,6 +423,11 @@ impl PlainRow for PlainSamples {
         self.span.join(other.span);
         self.users = self.users.max(other.users);
     }
+}
+
+/// What a label says; not of one in quotes.
+fn name(label: &[u8]) -> Option<(Option<&str>, Cow<'_, str>)> {
+    Some((None, str::from_utf8(label).ok().filter(|label| !label.starts_with('"'))?.into()))
 }
 
 /// The text of the row that a transaction controller writes.

@@ -7,14 +7,12 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use memchr::memchr;
 use serde::Deserialize;
-use wide::u8x16;
 
 use super::blocks::{self, Ordered, Plain};
 use super::k6::{Kind, PlainPoints, Points, SUFFIXES, TOOL, Tags, is_skipped};
 use super::members::{Members, Texts};
-use super::plain::decimal;
+use super::plain::{decimal, find};
 use super::rows::next_line;
 use super::vegeta::millis;
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
@@ -137,18 +135,12 @@ const VALUE: &[u8] = b"\",\"value\":";
 const TAGS: &[u8] = b",\"tags\":{";
 
 /// The metric of a point, and where its time begins, if the line begins as k6 writes it.
-#[inline]
+#[expect(clippy::inline_always, reason = "a part of the loop over a block, which is compiled twice")]
+#[inline(always)]
 fn metric(line: &[u8]) -> Option<(&[u8], usize)> {
     let rest = line.strip_prefix(METRIC)?;
-    let (metric, rest) = rest.split_at_checked(quote(rest)?)?;
+    let (metric, rest) = rest.split_at_checked(find(b'"', rest)?)?;
     rest.starts_with(POINT).then_some((metric, METRIC.len() + metric.len() + POINT.len()))
-}
-
-/// The first quote, which is mostly near.
-#[inline]
-fn quote(text: &[u8]) -> Option<usize> {
-    let near = text.first_chunk::<16>().map_or(0, |near| u8x16::new(*near).simd_eq(u8x16::splat(b'"')).to_bitmask());
-    if near != 0 { Some(near.trailing_zeros() as usize) } else { memchr(b'"', text) }
 }
 
 /// What a point says by its metric and value alone. Neither such a point nor a skipped one is looked into.
@@ -163,7 +155,8 @@ enum Bare {
 
 impl Bare {
     /// Of a line from its time on, without the end of the line.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a part of the loop over a block, which is compiled twice")]
+    #[inline(always)]
     fn of(metric: &[u8], rest: &[u8]) -> Option<Self> {
         if !rest.ends_with(b"}}") {
             return None;
@@ -176,7 +169,7 @@ impl Bare {
             b"checks" => |value| matches!(value, b'0' | b'1').then(|| Self::Check(value - b'0')),
             _ => return None,
         };
-        match rest.get(memchr(b'"', rest)?..)?.strip_prefix(VALUE)? {
+        match rest.get(find(b'"', rest)?..)?.strip_prefix(VALUE)? {
             [value, rest @ ..] if rest.starts_with(TAGS) => kind(*value),
             _ => None,
         }
@@ -198,7 +191,7 @@ impl Plain for PlainLines {
     fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<(usize, u64)> {
         let (metric, time) = metric(block.get(start..)?)?;
         let time = start + time;
-        let end = time + memchr(b'\n', block.get(time..)?)?;
+        let end = time + find(b'\n', block.get(time..)?)?;
         match Bare::of(metric, block.get(time..end)?) {
             Some(Bare::Skipped) => {}
             Some(Bare::Fine) => self.points.judged += 1,
@@ -218,9 +211,9 @@ impl PlainLines {
     /// Takes a request whose time begins at `start` of a line that ends at `end`.
     fn request(&mut self, block: &[u8], start: usize, end: usize, tally: &mut Tally) -> Option<()> {
         let rest = block.get(start..end)?.strip_suffix(b"}}}")?;
-        let (time, rest) = rest.split_at_checked(memchr(b'"', rest)?)?;
+        let (time, rest) = rest.split_at_checked(find(b'"', rest)?)?;
         let rest = rest.strip_prefix(VALUE)?;
-        let (value, rest) = rest.split_at_checked(memchr(b',', rest)?)?;
+        let (value, rest) = rest.split_at_checked(find(b',', rest)?)?;
         let tags = rest.strip_prefix(TAGS)?;
         if value.len() > 1 && value.starts_with(b"0") && !value.starts_with(b"0.") {
             return None;

@@ -1,9 +1,9 @@
 //! Plain rows of CSV, split and read without copies: the fast half of [`super::blocks`]. Whatever is not plain (line ends in
-//! quotes or other than LF, missing cells, numbers in any but the simplest form) is not read here at all.
+//! quotes, CR alone, missing cells, numbers in any but the simplest form) is not read here at all.
 
 #![expect(clippy::inline_always, reason = "a part of functions that are compiled twice, see `columns`")]
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 use wide::{u8x16, u16x8};
 
 use crate::run::recorder::Recorder;
@@ -141,7 +141,7 @@ impl Cells {
             at += WIDTH;
             base += FURTHER;
             if count > last {
-                (self.next, self.bits) = (line_end(block, at)?, 0);
+                (self.next, self.bits) = (at + find(b'\n', block.get(at..)?)? + 1, 0);
                 return Some(self.next);
             }
             if at - start > MAX_PLACE {
@@ -150,32 +150,45 @@ impl Cells {
         }
     }
 
-    /// As [`Cells::split`] for a row with quotes that no line ends in; cells in quotes keep them.
-    #[cold]
+    /// As [`Cells::split`] for a row with quotes that no line ends in, or with a CR before its end; cells in quotes keep them.
+    #[inline(never)]
     pub(super) fn split_quoted(&mut self, block: &[u8], start: usize, delimiter: u8, last: usize) -> Option<usize> {
-        let (mut at, mut count) = (start, 0);
+        let special = [delimiter, b'\n', b'\r', b'"'].map(u8x16::splat);
+        let (mut at, mut cell, mut count) = (start, start, 0);
+        let (mut quoted, mut doubled) = (false, usize::MAX);
         (self.row, self.bits, self.alike) = (start, 0, false);
         loop {
-            let rest = block.get(at..)?;
-            let end = at
-                + match rest.first()? {
-                    b'"' => quoted(rest)?,
-                    _ => rest.iter().position(|byte| *byte == delimiter || matches!(byte, b'\n' | b'\r' | b'"'))?,
-                };
-            let next = *block.get(end)?;
-            at = end + 1;
-            count += 1;
-            if count <= last + 1 {
-                *self.starts.get_mut(count)? = u16::try_from(at - start).ok()?;
-            }
-            match next {
-                b'\n' => {
-                    self.next = at;
-                    return (count > last).then_some(at);
+            let chunk: &[u8; WIDTH] = block.get(at..)?.first_chunk()?;
+            let mut found =
+                mask(chunk, |bytes| special.iter().fold(u8x16::ZERO, |found, byte| found | bytes.simd_eq(*byte)));
+            while found != 0 {
+                let place = at + found.trailing_zeros() as usize;
+                found &= found - 1;
+                let (byte, next) = (*block.get(place)?, *block.get(place + 1)?);
+                match byte {
+                    b'"' if place == doubled => {}
+                    b'"' if quoted && next == b'"' => doubled = place + 1,
+                    b'"' if quoted && next != delimiter && !matches!(next, b'\n' | b'\r') => return None,
+                    b'"' if quoted => quoted = false,
+                    b'"' if place == cell => quoted = true,
+                    b'\n' if quoted => return None,
+                    _ if quoted => {}
+                    b'"' => return None,
+                    b'\r' if next != b'\n' => return None,
+                    _ => {
+                        cell = place + 1;
+                        count += 1;
+                        if count <= last + 1 {
+                            *self.starts.get_mut(count)? = u16::try_from(cell - start).ok()?;
+                        }
+                        if matches!(byte, b'\n' | b'\r') {
+                            self.next = cell + usize::from(byte == b'\r');
+                            return (count > last).then_some(self.next);
+                        }
+                    }
                 }
-                _ if next == delimiter => {}
-                _ => return None,
             }
+            at += WIDTH;
         }
     }
 
@@ -268,6 +281,17 @@ impl<T: Copy + PartialOrd> Span<T> {
     }
 }
 
+impl Span<u64> {
+    /// As [`Span::add`] for each of the first rows.
+    #[inline(always)]
+    pub(super) fn add_first(&mut self, rows: usize, starts: &[u64], ends: &[u64]) {
+        if rows > 0 {
+            let start = starts.iter().take(rows).fold(u64::MAX, |first, start| first.min(*start));
+            self.add(start, ends.iter().take(rows).fold(0, |last, end| last.max(*end)));
+        }
+    }
+}
+
 impl Span<f64> {
     /// So long the run took, if these are seconds.
     pub(super) fn finish(self, recorder: &mut Recorder) {
@@ -277,33 +301,43 @@ impl Span<f64> {
     }
 }
 
-/// The place behind the next LF.
+/// The first place of a byte: as `memchr`, without a call where the text goes on for a while.
 #[inline(always)]
-fn line_end(block: &[u8], at: usize) -> Option<usize> {
-    let rest = block.get(at..)?;
-    // Mostly near.
-    let near = rest.first_chunk().map_or(0, |chunk| mask(chunk, |bytes| bytes.simd_eq(u8x16::splat(b'\n'))));
-    let end = if near == 0 { memchr(b'\n', rest)? } else { near.trailing_zeros() as usize };
-    Some(at + end + 1)
+pub(super) fn find(byte: u8, text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(chunk) = text.get(at..)?.first_chunk() {
+        let found = places(chunk, byte);
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize);
+        }
+        at += WIDTH;
+    }
+    Some(at + memchr(byte, text.get(at..)?)?)
 }
 
-/// The length of the cell in quotes at the beginning; `None` if a line ends in it.
-fn quoted(text: &[u8]) -> Option<usize> {
-    let mut end = 1;
-    loop {
-        end += memchr(b'"', text.get(end..)?)? + 1;
-        if *text.get(end)? != b'"' {
-            return memchr(b'\n', text.get(..end)?).is_none().then_some(end);
+/// The last place of a byte in the first `length` ones, behind which there mostly are more: as `memrchr`, without a call.
+#[inline(always)]
+pub(super) fn find_last(byte: u8, text: &[u8], length: usize) -> Option<usize> {
+    match text.first_chunk() {
+        Some(chunk) if (1..=WIDTH).contains(&length) => {
+            let found = places(chunk, byte) << (WIDTH - length);
+            (found != 0).then(|| length - 1 - found.leading_zeros() as usize)
         }
-        end += 1;
+        _ => memrchr(byte, text.get(..length)?),
     }
+}
+
+/// Which bytes are this one.
+#[inline(always)]
+fn places(chunk: &[u8; WIDTH], byte: u8) -> u64 {
+    let byte = u8x16::splat(byte);
+    mask(chunk, |bytes| bytes.simd_eq(byte))
 }
 
 /// Which bytes are delimiters, and which are LF.
 #[inline(always)]
 fn masks(chunk: &[u8; WIDTH], delimiter: u8) -> (u64, u64) {
-    let (delimiter, line_end) = (u8x16::splat(delimiter), u8x16::splat(b'\n'));
-    (mask(chunk, |bytes| bytes.simd_eq(delimiter)), mask(chunk, |bytes| bytes.simd_eq(line_end)))
+    (places(chunk, delimiter), places(chunk, b'\n'))
 }
 
 /// The bytes that are what is looked for, as bits.
@@ -428,9 +462,9 @@ mod tests {
         #[test]
         fn rows_with_quotes_are_split_as_the_csv_crate_does(
             cells in prop::collection::vec("[a-z]{0,9}|\"([a-z,\r]|\"\"){0,9}\"|[a-z\"\r\n]{0,9}", 1..9),
-            last in 1_usize..8,
+            last in 1_usize..8, end in prop::sample::select(&["\n", "\r\n"][..]),
         ) {
-            let block = cells.join(",") + "\n";
+            let block = cells.join(",") + end + &" ".repeat(WIDTH);
             let mut places = Cells::default();
             if let Some(end) = places.split_quoted(block.as_bytes(), 0, b',', last) {
                 let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(block.as_bytes());
@@ -455,6 +489,35 @@ mod tests {
                     prop_assert_eq!(nanos as f64 / 1e9, seconds);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn rows_with_quotes_and_of_other_systems_are_split_quickly() {
+        let long = format!("1,\"{}\"\"\"\"b\",2\r\n", "x".repeat(59));
+        for (row, last, cells) in [
+            ("1,\"a \"\"b\"\", c\",x\r\n", 1, ["1", "\"a \"\"b\"\", c\""]),
+            ("1,\"\"\r\n", 1, ["1", "\"\""]),
+            ("\"\"\"\",a\rb\n", 0, ["\"\"\"\"", "?"]),
+            (long.as_str(), 1, ["1", &long[2..long.len() - 4]]),
+        ] {
+            let block = row.to_owned() + &" ".repeat(2 * WIDTH);
+            let mut places = Cells::default();
+            let end = places.split_quoted(block.as_bytes(), 0, b',', last);
+            assert_eq!(end, (!row.contains("a\rb")).then_some(row.len()), "{row:?}");
+            for (at, expected) in cells.iter().enumerate().filter(|_| end.is_some()) {
+                assert_eq!(places.of(block.as_bytes(), &places).get(at), Some(expected.as_bytes()));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn places_are_those_of_the_library(text in "[ab]{0,3}a{0,140}[ab]{0,3}", cut in 0_usize..150) {
+            let text = text.as_bytes();
+            prop_assert_eq!(find(b'b', text), memchr(b'b', text));
+            let length = cut.min(text.len());
+            prop_assert_eq!(find_last(b'b', text, length), memrchr(b'b', &text[..length]));
         }
     }
 

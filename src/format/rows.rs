@@ -6,7 +6,6 @@ use std::io::{self, BufRead, Read};
 use std::ops::Range;
 use std::rc::Rc;
 
-use memchr::memchr2;
 use multiversion::multiversion;
 
 use super::blocks::{self, Block, Blocks, Ends, Feed, Ordered, Plain};
@@ -176,7 +175,8 @@ impl<'a> Rows<'a> {
 
 /// What a format does with plain rows.
 pub(super) trait PlainRow: Clone + Send {
-    /// Whether it knows that a cell that begins with a quote is in quotes, and leaves alone what it cannot read of them.
+    /// Whether it knows that a cell that begins with a quote is in quotes, and leaves alone what it cannot read of them. Its rows
+    /// may end with CR LF too.
     const QUOTED: bool = false;
 
     /// The last column that is looked at.
@@ -204,14 +204,12 @@ struct PlainRows<P> {
     uniform: bool,
     /// How many are taken together now: fewer behind one that was left alone, as there may be more of its kind.
     together: usize,
-    /// No quote and no CR is in this part of the block.
-    clear: Range<usize>,
+    /// Where there are quotes and CR in the block; from the last place on there may be more.
+    odd: Vec<u32>,
 }
 
 /// Rows taken together behind one that was left alone.
 const FEW: usize = 4;
-/// Bytes looked through for quotes and CR at once.
-const CLEARED: usize = 8 << 10;
 
 impl<P: PlainRow> PlainRows<P> {
     fn new(plain: P, delimiter: u8) -> Self {
@@ -224,7 +222,7 @@ impl<P: PlainRow> PlainRows<P> {
             split: 0..0,
             uniform: false,
             together: TOGETHER,
-            clear: 0..0,
+            odd: Vec::new(),
         }
     }
 }
@@ -234,12 +232,18 @@ impl<P: PlainRow> PlainRows<P> {
 fn split<P: PlainRow>(rows: &mut PlainRows<P>, block: &[u8], start: usize) -> usize {
     let last = rows.plain.last();
     let (mut at, mut count, mut shape) = (start, 0, (0, 0));
+    let seen = rows.odd.partition_point(|odd| (*odd as usize) < start);
+    let mut odd = rows.odd.iter().skip(seen).map(|odd| *odd as usize);
+    // Up to here there is neither a quote nor a CR.
+    let mut clear = odd.next().unwrap_or(0);
     for cells in &mut rows.cells {
         let mut end = cells.split(block, at, rows.delimiter, last, &mut rows.layouts, shape);
-        if end.is_none_or(|end| end > rows.clear.end) {
-            end = end.filter(|end| is_clear(&mut rows.clear, block, at..*end));
-            if end.is_none() && P::QUOTED {
-                end = cells.split_quoted(block, at, rows.delimiter, last);
+        if end.is_none_or(|end| end > clear) {
+            end = if P::QUOTED { cells.split_quoted(block, at, rows.delimiter, last) } else { None };
+            while end.is_some_and(|end| end > clear)
+                && let Some(next) = odd.next()
+            {
+                clear = next;
             }
         }
         let Some(end) = end else { break };
@@ -266,30 +270,11 @@ fn take<P: PlainRow>(plain: &mut P, batch: &Batch<'_>, tally: &mut Tally) -> usi
     plain.take(batch, tally)
 }
 
-/// Whether there is neither a quote nor a CR in `row`, with what is known of the block.
-#[cold]
-fn is_clear(clear: &mut Range<usize>, block: &[u8], row: Range<usize>) -> bool {
-    if row.start < clear.start || row.start > clear.end {
-        *clear = row.start..row.start;
-    }
-    while clear.end < row.end {
-        let next = block.len().min(clear.end.max(row.end) + CLEARED);
-        let rest = block.get(clear.end..next).unwrap_or_default();
-        match memchr2(b'"', b'\r', rest) {
-            // The next row begins behind it.
-            Some(odd) => {
-                clear.end += odd;
-                return clear.end >= row.end;
-            }
-            None => clear.end = next,
-        }
-    }
-    true
-}
-
 impl<P: PlainRow> Plain for PlainRows<P> {
-    fn begin(&mut self, clear: usize) {
-        (self.split, self.clear) = (0..0, 0..clear);
+    fn begin(&mut self, odd: &[u32]) {
+        self.split = 0..0;
+        self.odd.clear();
+        self.odd.extend_from_slice(odd);
     }
 
     fn take(&mut self, block: &[u8], start: usize, tally: &mut Tally) -> Option<(usize, u64)> {

@@ -12,8 +12,8 @@ use super::rows::{PlainRow, Rows, next_line};
 use super::vegeta::{SUFFIXES, millis};
 use super::{Confidence, Format, Gives, ParseError, Part, Source};
 use crate::artifact::Head;
-use crate::run::recorder::Recorder;
-use crate::run::tally::{Place, Tally};
+use crate::run::recorder::{Recorder, Samples};
+use crate::run::tally::Tally;
 use crate::run::timeline::Timeline;
 
 const GIVES: Gives = Gives { percentiles: "any (from samples)", failures: true, users: false, time: true };
@@ -178,14 +178,14 @@ struct PlainResults {
 /// Where a request is counted, and whether it went well; `None` if anything about its row is unusual.
 #[expect(clippy::inline_always, reason = "a part of `take`")]
 #[inline(always)]
-fn outcome_of(row: &Split<'_>, code: u64, tally: &mut Tally) -> Option<(Place, bool)> {
+fn outcome_of<'a>(row: &Split<'_>, code: u64, tally: &'a mut Tally) -> Option<(&'a mut Samples, bool)> {
     let (key, error) = (row.between(9, 10)?, row.get(5)?);
     let name = || {
         let (method, url) = str::from_utf8(key).ok()?.split_once(',')?;
         Some((Some(method), Some(url.trim()).filter(|url| !url.is_empty())?.into()))
     };
     if (200..400).contains(&code) && error.is_empty() {
-        return Some((tally.place(key, name)?, true));
+        return Some((tally.samples(key, name)?, true));
     }
     str::from_utf8(error).ok()?;
     // White space is no error, and an error that is a number would be taken for a code.
@@ -194,7 +194,9 @@ fn outcome_of(row: &Split<'_>, code: u64, tally: &mut Tally) -> Option<(Place, b
     }
     let kind = if code == 0 { error } else { row.get(1)? };
     let text = str::from_utf8(kind).ok()?.trim();
-    Some((tally.failed(key, name, kind, || if code == 0 { text.to_owned() } else { format!("HTTP {code}") })?, false))
+    let kind_of = || if code == 0 { text.to_owned() } else { format!("HTTP {code}") };
+    let place = tally.failed(key, name, kind, kind_of)?;
+    Some((tally.at(place)?, false))
 }
 
 impl PlainRow for PlainResults {
@@ -212,21 +214,15 @@ impl PlainRow for PlainResults {
             columns::long_wholes(batch, 2, &mut latencies),
         ];
         let rows = read.into_iter().min().unwrap_or(0);
-        let mut outcomes = [(Place::Others, true); TOGETHER];
+        let ends = columns::sums(&starts, &latencies);
         let mut taken = 0;
-        for ((row, outcome), code) in batch.first(rows).rows().zip(&mut outcomes).zip(&codes) {
-            let Some(found) = outcome_of(&row, *code, tally) else { break };
-            *outcome = found;
+        for (((row, code), latency), end) in batch.first(rows).rows().zip(&codes).zip(&latencies).zip(&ends) {
+            let Some((samples, good)) = outcome_of(&row, *code, tally) else { break };
+            samples.add(Some(*latency), Some(good));
+            self.timeline.add(millisecond(*end), Some(*latency), Some(good));
             taken += 1;
         }
-        let (Some(starts), Some(latencies)) = (starts.get(..taken), latencies.get(..taken)) else { return 0 };
-        for (((place, good), latency), start) in outcomes.iter().zip(latencies).zip(starts) {
-            if let Some(samples) = tally.at(*place) {
-                samples.add(Some(*latency), Some(*good));
-            }
-            self.span.add(*start, start + latency);
-            self.timeline.add(millisecond(start + latency), Some(*latency), Some(*good));
-        }
+        self.span.add_first(taken, &starts, &ends);
         taken
     }
 

@@ -55,7 +55,10 @@ impl Values {
         if let Self::Counted { first, counts } = self
             && let Some(count) = counts.get_mut(bin_of(nanos).wrapping_sub(*first))
         {
-            *count = count.saturating_add(1);
+            // A branch that is never taken costs less than a choice.
+            if let Some(more) = count.checked_add(1) {
+                *count = more;
+            }
         } else {
             self.record_early(nanos);
         }
@@ -109,7 +112,15 @@ impl Histogram {
     #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
     #[inline(always)]
     pub fn record(&mut self, nanos: u64) {
-        self.note(nanos, nanos, u128::from(nanos), 1);
+        // More than can be counted.
+        let Some(count) = self.count.checked_add(1) else { return self.record_many(nanos, 1) };
+        if nanos < self.min || self.count == 0 {
+            self.min = nanos;
+        }
+        self.max = self.max.max(nanos);
+        self.count = count;
+        // That many numbers below 2^64 never sum up to 2^128.
+        self.sum = self.sum.wrapping_add(u128::from(nanos));
         self.values.record(nanos);
     }
 
@@ -275,7 +286,7 @@ impl Histogram {
         format!("b{}", BASE64.encode(bytes))
     }
 
-    /// Reads [`Histogram::to_text`] back; `None` for anything else, counts that do not add up included.
+    /// Reads [`Histogram::to_text`] back; `None` for anything else, counts that do not add up or a sum that is too large included.
     pub fn from_text(text: &str) -> Option<Self> {
         let kind = text.chars().next()?;
         let bytes = BASE64.decode(text.get(1..)?).ok()?;
@@ -310,7 +321,9 @@ impl Histogram {
             }
             _ => return None,
         }
-        (rest.is_empty() && min <= max).then_some(read)
+        // So that the sum never gets too large, see `record`; of more values than can be counted it is more.
+        let bounded = count == u64::MAX || sum <= u128::from(count) * u128::from(max);
+        (rest.is_empty() && min <= max && bounded).then_some(read)
     }
 }
 
@@ -431,6 +444,24 @@ mod tests {
         assert_eq!(histogram.quantiles_ms(&[0.5, 0.75, 0.99]), [Some(2.0), Some(3.0), Some(4.0)]);
         assert_eq!(histogram.mean_ms(), Some(2.5));
         assert_eq!(Histogram::default().quantile_ms(0.5), None);
+    }
+
+    #[test]
+    fn a_sum_that_the_values_cannot_reach_is_refused() {
+        let mut histogram = of(&[3, 5]);
+        assert!(Histogram::from_text(&histogram.to_text()).is_some());
+        histogram.sum = 11;
+        assert!(Histogram::from_text(&histogram.to_text()).is_none());
+    }
+
+    #[test]
+    fn more_than_can_be_counted_stays_the_most() {
+        let mut histogram = Histogram::default();
+        histogram.record_many(7, u64::MAX);
+        histogram.record(7);
+        assert_eq!((histogram.count, histogram.min, histogram.sum), (u64::MAX, 7, 7 << 64));
+        let text = histogram.to_text();
+        assert_eq!(Histogram::from_text(&text).map(|read| read.to_text()), Some(text));
     }
 
     proptest! {

@@ -118,9 +118,8 @@ impl Samples {
     #[inline(always)]
     pub fn add(&mut self, latency_ns: Option<u64>, ok: Option<bool>) {
         self.requests += 1;
-        match (&mut self.failures, ok) {
-            (Some(failures), Some(ok)) => *failures += u64::from(!ok),
-            _ => self.failures = None,
+        if ok != Some(true) {
+            self.failures = self.failures.zip(ok).map(|(failures, _)| failures + 1);
         }
         if let Some(nanos) = latency_ns {
             self.latency.record(nanos);

@@ -13,7 +13,8 @@ use super::recorder::{MAX_ENDPOINTS, MAX_ERRORS, Names, Recorder, Samples};
 /// Longest key kept.
 const MAX_KEY: usize = 4_096;
 /// Places of the small table in front of the map; a power of two.
-const RECENT: usize = 256;
+const RECENT: usize = 1 << RECENT_BITS;
+const RECENT_BITS: u32 = 10;
 
 /// Counts and latencies by endpoint, where an endpoint is known by the bytes that name it in the file.
 #[derive(Debug)]
@@ -135,10 +136,10 @@ impl Tally {
         Some(Place::Slot(place))
     }
 
-    /// Where requests of `key` are counted; as [`Tally::samples`].
+    /// Where requests of `key` are counted.
     #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
     #[inline(always)]
-    pub fn place<'n>(
+    fn place<'n>(
         &mut self,
         key: &[u8],
         name: impl FnOnce() -> Option<(Option<&'n str>, Cow<'n, str>)>,
@@ -247,7 +248,7 @@ fn glance(key: &[u8]) -> usize {
         0..8 => key.iter().fold(0, |mixed, byte| (mixed << 8) | u64::from(*byte)),
         _ => eight(key.first_chunk()).rotate_left(23) ^ eight(key.last_chunk()),
     };
-    ((mixed ^ key.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize
+    ((mixed ^ key.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - RECENT_BITS)) as usize
 }
 
 #[cfg(test)]

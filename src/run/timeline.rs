@@ -103,30 +103,36 @@ impl Slice {
     #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
     #[inline(always)]
     fn add(&mut self, latency_ns: Option<u64>, ok: Option<bool>) {
-        match (&mut self.failures, ok) {
-            (Some(failures), Some(ok)) => *failures += u64::from(!ok),
-            _ => self.failures = self.outcomes().zip(ok).map(|(failures, ok)| failures + u64::from(!ok)),
+        if self.failures.is_none() || ok != Some(true) {
+            self.failures = self.outcomes().zip(ok).map(|(failures, ok)| failures + u64::from(!ok));
         }
         self.requests += 1;
         if let Some(nanos) = latency_ns {
-            self.add_to_bin(bin_of(nanos), 1);
+            self.add_latency(nanos, 1);
         }
     }
 
     #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
     #[inline(always)]
-    fn add_to_bin(&mut self, bin: usize, times: u32) {
+    fn add_latency(&mut self, nanos: u64, times: u32) {
+        let bin = bin_of(nanos);
         match self.bins.get_mut(bin) {
             Some(known) => *known = known.saturating_add(times),
             None => self.add_to_new_bin(bin, times),
         }
     }
 
+    /// Of bins there are at most [`BINS`]: what would be behind them is in the last one.
     #[cold]
     #[inline(never)]
     fn add_to_new_bin(&mut self, bin: usize, times: u32) {
-        self.bins.resize(bin, 0);
-        self.bins.push(times);
+        let bin = bin.min(BINS - 1);
+        if self.bins.len() <= bin {
+            self.bins.resize(bin + 1, 0);
+        }
+        if let Some(known) = self.bins.get_mut(bin) {
+            *known = known.saturating_add(times);
+        }
     }
 
     #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
@@ -216,7 +222,7 @@ impl Timeline {
     pub fn add_many(&mut self, at_ms: i64, requests: u64, failures: u64, latencies: impl Iterator<Item = (u64, u64)>) {
         let mut many = Slice { requests, failures: Some(failures), ..Slice::default() };
         for (nanos, times) in latencies {
-            many.add_to_bin(bin_of(nanos), u32::try_from(times).unwrap_or(u32::MAX));
+            many.add_latency(nanos, u32::try_from(times).unwrap_or(u32::MAX));
         }
         if let Some(slice) = self.slice_at(at_ms) {
             slice.absorb(&many, f64::max);
@@ -401,11 +407,11 @@ impl Timeline {
     }
 }
 
-/// Eight bins of a histogram in one.
+/// Eight bins of a histogram in one; of a long duration it is behind the last one.
 #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
 #[inline(always)]
 fn bin_of(nanos: u64) -> usize {
-    (histogram::bin_of(nanos) >> (histogram::BITS - BITS)).saturating_sub(FIRST).min(BINS - 1)
+    (histogram::bin_of(nanos) >> (histogram::BITS - BITS)).saturating_sub(FIRST)
 }
 
 /// The middle of a bin in ns.
@@ -586,7 +592,25 @@ mod tests {
             assert!((middle / nanos as f64 - 1.0).abs() < 0.032, "{nanos} shown as {middle}");
             assert!(bin_of(nanos) <= bin_of(nanos + nanos / 50));
         }
-        assert_eq!((bin_of(0), bin_of(u64::MAX)), (0, BINS - 1));
+        assert_eq!((bin_of(0), bin_of(1_023), bin_of(1_024)), (0, 0, 0));
+        let mut slice = Slice::default();
+        for nanos in [u64::MAX, 0, 1_023, 1 << 42, 1 << 41, 1 << 20] {
+            slice.add(Some(nanos), Some(true));
+        }
+        let used: Vec<_> = slice.bins.iter().enumerate().filter(|(_, times)| **times > 0).collect();
+        assert_eq!(used, [(0, &2), (bin_of(1 << 20), &1), (BINS - 1, &3)]);
+    }
+
+    #[test]
+    fn an_outcome_that_is_unknown_stays_so() {
+        let mut slice = Slice::default();
+        slice.see_users(1.0);
+        let outcomes = [Some(true), Some(false), Some(true), None, Some(true), Some(false)];
+        let failures = outcomes.map(|ok| {
+            slice.add(None, ok);
+            slice.failures
+        });
+        assert_eq!(failures, [Some(0), Some(1), Some(1), None, None, None]);
     }
 
     #[test]

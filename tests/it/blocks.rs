@@ -112,11 +112,25 @@ fn one_odd_row_among_many_changes_nothing_of_the_others() {
             cells[at] = cell;
             cells.join(",").into_bytes()
         };
-        let mut odd =
-            vec![vec![], b"\"open".to_vec(), cells[..3].join(",").into_bytes(), [row, "\r", row].concat().into_bytes()];
+        let texts =
+            [String::new(), "\"open".to_owned(), cells[..3].join(","), format!("{row}\r{row}"), format!("{row}\r")];
+        let mut odd: Vec<Vec<u8>> = texts.map(String::into_bytes).into();
         for at in 0..cells.len() {
             odd.extend(
-                ["", "7", "123456789012", "\"a,b\"", "\"two\nlines\"", "Number of samples in transaction : 2"]
+                [
+                    "",
+                    "7",
+                    "123456789012",
+                    "123456789012345",
+                    "0012345678901",
+                    "0999999999999",
+                    "\"a,b\"",
+                    "\"two\nlines\"",
+                ]
+                .map(|cell| with(at, cell)),
+            );
+            odd.extend(
+                ["Number of samples in transaction : 2", "No Content", "\"say \"\"hi\"\"\"\r"]
                     .map(|cell| with(at, cell)),
             );
             let mut bytes = with(at, "bad!");
@@ -134,7 +148,7 @@ fn one_odd_row_among_many_changes_nothing_of_the_others() {
     }
 }
 
-/// Long cells, wide rows, and more text than is looked through for quotes at once.
+/// Long cells, wide rows, and quotes that are far apart.
 #[test]
 fn wide_rows_and_seldom_quotes_are_read_alike() {
     let wide = "more,".repeat(40);
@@ -156,6 +170,32 @@ fn wide_rows_and_seldom_quotes_are_read_alike() {
     for text in [format!("{header}{text}"), format!("{narrow}{fewer}")] {
         check(by_id("jmeter-csv").unwrap(), text.as_bytes(), &[10_000, 300_000, 1 << 20]);
     }
+}
+
+/// More quotes and CR than are noted of a block, and rows of each kind behind them.
+#[test]
+fn of_more_quotes_than_are_noted_none_is_overlooked() {
+    let jmeter = [
+        "timeStamp,elapsed,label,responseMessage,success,failureMessage,allThreads\n",
+        "1767225600123,12,\"log \"\"in\"\"\",OK,true,\"a, b\",5\n",
+        "1767225600123,12,log in,OK,true,,5\n",
+        "1767225600124,13,log out,OK,true,a\"b,5\r\n",
+    ];
+    let vegeta = [
+        "1795425276454104707,200,14302966,0,30,,,mixed,0,GET,http://a/,x\n",
+        "1795425276454104707,200,14302966,0,30,,\"b\"\"o\"\"dy\",mixed,0,GET,http://a/,x\r\n",
+        "1795425276454104708,200,14302966,0,30,,body,mixed,0,GET,http://a/,x\n",
+        "1795425276454104709,200,14302967,0,30,,\"body, 1\",mixed,0,GET,http://b/,x\n",
+    ];
+    for (id, [first, quoted, clean, last]) in [("jmeter-csv", jmeter), ("vegeta-csv", vegeta)] {
+        let text = [first, &quoted.repeat(5_000), &clean.repeat(100), last, &clean.repeat(50), quoted].concat();
+        check(by_id(id).unwrap(), text.as_bytes(), &[100_000, 1 << 20]);
+    }
+}
+
+#[test]
+fn a_delimiter_that_ends_lines_is_none() {
+    check(by_id("jmeter-csv").unwrap(), b"elapsed\rlabel\rsuccess\n1\ra\rtrue\n", &[64, 1_000]);
 }
 
 /// Cells that are plain, and once in so many cells that are not.
@@ -207,11 +247,11 @@ fn rows(columns: &'static [&'static [&'static str]], delimiter: &'static str) ->
         .prop_map(|rows| rows.concat())
 }
 
-/// Small blocks and the end of the file anywhere.
-fn shapes(text: &str, cut: usize) -> [Vec<u8>; 2] {
+/// The end of the file anywhere, and the lines of another system.
+fn shapes(text: &str, cut: usize) -> [Vec<u8>; 3] {
     let mut cut_off = text.as_bytes().to_vec();
     cut_off.truncate(text.len().saturating_sub(cut));
-    [text.as_bytes().to_vec(), cut_off]
+    [text.as_bytes().to_vec(), cut_off, text.replace('\n', "\r\n").into_bytes()]
 }
 
 const SECONDS: &[&str] = &["0.0091", "0.25", "1", "12.345678901", "0.000000001"];
