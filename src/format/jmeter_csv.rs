@@ -88,10 +88,14 @@ impl Layout {
         // The header shows its delimiter behind the first word, which is a column's name.
         let own = line.trim_start_matches('"').trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
         let own = own.trim_start_matches('"').bytes().next().filter(|byte| byte.is_ascii() && *byte != b'\r');
+        // A look at the line spares most files a reader of CSV for each delimiter.
+        let named = line.to_ascii_lowercase().contains("elapsed");
+        let dated = line.trim_start_matches(['"', ' ']).starts_with(|first: char| first.is_ascii_digit());
         own.into_iter()
             .chain(DELIMITERS)
+            .filter(|_| named)
             .find_map(|delimiter| Self::of_header(line, delimiter))
-            .or_else(|| DELIMITERS.into_iter().find_map(|delimiter| Self::of_rows(head, delimiter)))
+            .or_else(|| DELIMITERS.into_iter().filter(|_| dated).find_map(|delimiter| Self::of_rows(head, delimiter)))
     }
 
     fn of_header(line: &str, delimiter: u8) -> Option<Self> {
