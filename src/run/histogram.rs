@@ -114,10 +114,7 @@ impl Histogram {
     pub fn record(&mut self, nanos: u64) {
         // More than can be counted.
         let Some(count) = self.count.checked_add(1) else { return self.record_many(nanos, 1) };
-        if nanos < self.min || self.count == 0 {
-            self.min = nanos;
-        }
-        self.max = self.max.max(nanos);
+        self.widen(nanos, nanos);
         self.count = count;
         // That many numbers below 2^64 never sum up to 2^128.
         self.sum = self.sum.wrapping_add(u128::from(nanos));
@@ -253,12 +250,19 @@ impl Histogram {
     #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
     #[inline(always)]
     fn note(&mut self, min: u64, max: u64, sum: u128, times: u64) {
+        self.widen(min, max);
+        self.sum = self.sum.saturating_add(sum);
+        self.count = self.count.saturating_add(times);
+    }
+
+    /// Before they are counted: the first values are the least there are.
+    #[expect(clippy::inline_always, reason = "once for each row: what is constant at the call decides most of it")]
+    #[inline(always)]
+    fn widen(&mut self, min: u64, max: u64) {
         if min < self.min || self.count == 0 {
             self.min = min;
         }
         self.max = self.max.max(max);
-        self.sum = self.sum.saturating_add(sum);
-        self.count = self.count.saturating_add(times);
     }
 
     /// The stored form: `e` (exact) or `b` (bins), then base64 of LEB128 numbers: count, sum, min, max, then either the

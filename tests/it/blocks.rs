@@ -126,12 +126,11 @@ fn one_odd_row_among_many_changes_nothing_of_the_others() {
                     "0999999999999",
                     "\"a,b\"",
                     "\"two\nlines\"",
+                    "Number of samples in transaction : 2",
+                    "No Content",
+                    "\"say \"\"hi\"\"\"\r",
                 ]
                 .map(|cell| with(at, cell)),
-            );
-            odd.extend(
-                ["Number of samples in transaction : 2", "No Content", "\"say \"\"hi\"\"\"\r"]
-                    .map(|cell| with(at, cell)),
             );
             let mut bytes = with(at, "bad!");
             bytes.iter_mut().filter(|byte| **byte == b'!').for_each(|byte| *byte = 0xff);
