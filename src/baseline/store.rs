@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::path::Path;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -115,20 +116,23 @@ pub fn parse(text: &str, name: &str) -> Result<Stored, StoreError> {
                 .unwrap_or_default(),
         }
     };
-    let mark: Mark = match serde_json::from_str(text) {
-        Ok(mark) => mark,
-        Err(error) if text.trim_start().starts_with('{') => return Err(malformed(&error)),
-        Err(_) => return Ok(Stored::Foreign),
+    let wire: Result<WireBaseline, _> = serde_json::from_str(text);
+    let schema = match &wire {
+        Ok(wire) => wire.schema.clone(),
+        // Of another kind, of another version, or broken.
+        Err(_) => match serde_json::from_str::<Mark>(text) {
+            Ok(mark) => mark.schema,
+            Err(error) if text.trim_start().starts_with('{') => return Err(malformed(&error)),
+            Err(_) => return Ok(Stored::Foreign),
+        },
     };
-    match mark.schema.as_ref().and_then(Value::as_str) {
-        Some(SCHEMA) => {}
+    match schema.as_ref().and_then(Value::as_str) {
+        Some(SCHEMA) => wire.map(|wire| Stored::Baseline(wire.into())).map_err(|error| malformed(&error)),
         Some(other) if other.starts_with("loadgate.baseline/") => {
-            return Err(StoreError::Version { file: name.to_owned(), found: other.to_owned() });
+            Err(StoreError::Version { file: name.to_owned(), found: other.to_owned() })
         }
-        _ => return Ok(Stored::Foreign),
+        _ => Ok(Stored::Foreign),
     }
-    let wire: WireBaseline = serde_json::from_str(text).map_err(|error| malformed(&error))?;
-    Ok(Stored::Baseline(wire.into()))
 }
 
 /// Writes the file, whole or not at all.
@@ -196,6 +200,9 @@ struct Mark {
 
 #[derive(Deserialize, JsonSchema)]
 struct WireBaseline {
+    #[serde(default)]
+    #[schemars(skip)]
+    schema: Option<Value>,
     /// The suite that the runs belong to.
     #[serde(default)]
     suite: String,
@@ -227,9 +234,11 @@ struct WireRun {
     load: LoadFacts,
     #[serde(default)]
     environment: BTreeMap<String, String>,
-    endpoints: BTreeMap<String, WireEndpoint>,
+    #[schemars(with = "BTreeMap<String, WireEndpoint>")]
+    endpoints: BTreeMap<String, BaselineEndpoint>,
     #[serde(default)]
-    total: Option<WireEndpoint>,
+    #[schemars(with = "Option<WireEndpoint>")]
+    total: Option<BaselineEndpoint>,
 }
 
 #[derive(Serialize)]
@@ -260,7 +269,7 @@ impl<'a> From<&'a BaselineRun> for WireRunHead<'a> {
     }
 }
 
-#[derive(Default, Serialize, JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 struct WireEndpoint {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     requests: Option<u64>,
@@ -272,27 +281,39 @@ struct WireEndpoint {
 
 /// By hand: the derived code for flattened and untagged types buffers every value, which takes most of the reading time
 /// and loses the place of a mistake.
-impl<'de> Deserialize<'de> for WireEndpoint {
+impl<'de> Deserialize<'de> for BaselineEndpoint {
     fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         struct Fields;
         impl<'de> Visitor<'de> for Fields {
-            type Value = WireEndpoint;
+            type Value = BaselineEndpoint;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("the figures of an endpoint")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<WireEndpoint, A::Error> {
-                let mut endpoint = WireEndpoint::default();
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<BaselineEndpoint, A::Error> {
+                let mut endpoint = BaselineEndpoint::default();
                 while let Some(key) = map.next_key::<Cow<'de, str>>()? {
                     match &*key {
                         "requests" => endpoint.requests = map.next_value()?,
                         "failures" => endpoint.failures = map.next_value()?,
                         name => {
-                            let name = ShortName::of(name).map_err(serde::de::Error::custom)?;
-                            endpoint.metrics.insert(name, map.next_value()?);
+                            let ShortName(metric) = ShortName::of(name).map_err(serde::de::Error::custom)?;
+                            let (value, step) = match map.next_value()? {
+                                WireValue::Exact(value) => (value, Some(0.0)),
+                                WireValue::Rounded(value, step) => (value, step),
+                            };
+                            let value = Measurement::new(value, Source::Reported, step);
+                            endpoint.metrics.extend(value.map(|value| (metric, value)));
                         }
                     }
+                }
+                let requests = endpoint.requests;
+                endpoint.failures =
+                    endpoint.failures.filter(|failures| requests.is_none_or(|requests| *failures <= requests));
+                if let (Some(requests @ 1..), Some(failures)) = (requests, endpoint.failures) {
+                    let rate = Measurement::new(failures as f64 / requests as f64, Source::Computed, Some(0.0));
+                    endpoint.metrics.extend(rate.map(|rate| (Metric::ErrorRate, rate)));
                 }
                 Ok(endpoint)
             }
@@ -317,8 +338,10 @@ fn short(name: &str) -> &str {
 
 impl ShortName {
     fn of(name: &str) -> Result<Self, UnknownMetric> {
-        let fixed = FIXED.iter().find(|metric| short(&metric.name()) == name);
-        fixed.cloned().map_or_else(|| name.parse(), Ok).map(Self)
+        static SHORT: LazyLock<[(String, Metric); FIXED.len()]> =
+            LazyLock::new(|| FIXED.map(|metric| (short(&metric.name()).to_owned(), metric)));
+        let fixed = SHORT.iter().find(|(short, _)| short == name);
+        fixed.map_or_else(|| name.parse(), |(_, metric)| Ok(metric.clone())).map(Self)
     }
 }
 
@@ -420,28 +443,6 @@ impl From<&BaselineEndpoint> for WireEndpoint {
     }
 }
 
-impl From<WireEndpoint> for BaselineEndpoint {
-    fn from(wire: WireEndpoint) -> Self {
-        let mut metrics: BTreeMap<Metric, Measurement> = wire
-            .metrics
-            .into_iter()
-            .filter_map(|(name, value)| {
-                let (value, step) = match value {
-                    WireValue::Exact(value) => (value, Some(0.0)),
-                    WireValue::Rounded(value, step) => (value, step),
-                };
-                Some((name.0, Measurement::new(value, Source::Reported, step)?))
-            })
-            .collect();
-        let failures = wire.failures.filter(|failures| wire.requests.is_none_or(|requests| *failures <= requests));
-        if let (Some(requests @ 1..), Some(failures)) = (wire.requests, failures) {
-            let rate = Measurement::new(failures as f64 / requests as f64, Source::Computed, Some(0.0));
-            metrics.extend(rate.map(|rate| (Metric::ErrorRate, rate)));
-        }
-        Self { requests: wire.requests, failures, metrics }
-    }
-}
-
 impl From<WireBaseline> for Baseline {
     fn from(wire: WireBaseline) -> Self {
         let runs = wire.runs.into_iter().map(|run| BaselineRun {
@@ -453,8 +454,8 @@ impl From<WireBaseline> for Baseline {
             accepted: run.accepted,
             load: run.load,
             environment: run.environment,
-            endpoints: run.endpoints.into_iter().map(|(label, endpoint)| (label, endpoint.into())).collect(),
-            total: run.total.map(BaselineEndpoint::from),
+            endpoints: run.endpoints,
+            total: run.total,
         });
         Self {
             suite: wire.suite,

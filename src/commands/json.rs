@@ -14,7 +14,12 @@ const LINE: usize = 5;
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut bytes, Lines::default()))?;
-    Ok(String::from_utf8(bytes)?.replace("##[", "#\\u0023[") + "\n")
+    let mut text = String::from_utf8(bytes)?;
+    if memchr::memmem::find(text.as_bytes(), b"##[").is_some() {
+        text = text.replace("##[", "#\\u0023[");
+    }
+    text.push('\n');
+    Ok(text)
 }
 
 #[derive(Default)]

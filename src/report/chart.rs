@@ -7,14 +7,15 @@ pub mod forest;
 pub mod latency;
 pub mod trend;
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::escape;
 
-/// A picture with the figures behind it.
+/// A picture with the figures behind it. Both are markup already: a page has hundreds of charts, and a template that walked
+/// through every cell would take most of the time of the whole report.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Chart {
     /// What it shows.
@@ -23,19 +24,35 @@ pub struct Chart {
     pub summary: String,
     /// The picture: markup, everything foreign in it escaped.
     pub svg: String,
-    /// The same as figures.
-    pub table: Table,
+    /// The same as figures: a table as markup, everything foreign in it escaped.
+    pub table: String,
+    /// How many rows of figures it has.
+    pub rows: usize,
     /// Where along the x axis each row of the table stands, in units of the picture; for the cursor.
     pub stops: String,
 }
 
-/// Figures as text. The first cell of a row names it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
-pub struct Table {
-    /// Names of the columns.
-    pub head: Vec<String>,
-    /// As many cells as the head has.
-    pub rows: Vec<Vec<String>>,
+/// Bytes that a picture or a table of an endpoint usually takes.
+const MARKUP: usize = 2_048;
+
+/// A table of figures as markup.
+fn table<'h, R>(head: impl IntoIterator<Item = &'h str>, rows: impl IntoIterator<Item = R>) -> String
+where
+    R: IntoIterator<Item = String>,
+{
+    let mut out = String::with_capacity(MARKUP);
+    out.push_str("<table>\n<thead><tr>");
+    for cell in head {
+        out.extend(["<th scope=\"col\">", cell]);
+    }
+    out.push_str("<tbody>");
+    for row in rows {
+        out.push_str("<tr>");
+        for cell in row {
+            out.extend(["<td>", &escape::html(&cell)]);
+        }
+    }
+    out + "</table>"
 }
 
 /// How values become places on an axis.
@@ -124,8 +141,10 @@ pub struct Svg {
 impl Svg {
     /// `width` by `height` units, which are pixels at the page's full width.
     pub fn new(width: f64, height: f64, title: &str, summary: &str) -> Self {
-        let mut body = format!("<svg viewBox=\"0 0 {} {}\" role=\"img\">", n(width), n(height));
-        let _ = write!(body, "<title>{}</title><desc>{}</desc>", escape::html(title), escape::html(summary));
+        let mut body = String::with_capacity(MARKUP);
+        place(&mut body, [("<svg viewBox=\"0 0 ", width), (" ", height)]);
+        let (title, summary) = (escape::html(title), escape::html(summary));
+        body.extend(["\" role=\"img\"><title>", &title, "</title><desc>", &summary, "</desc>"]);
         Self { body }
     }
 
@@ -137,7 +156,7 @@ impl Svg {
     /// A path; nothing is drawn of an empty one.
     pub fn path(&mut self, class: &str, path: &Path) {
         if !path.0.is_empty() {
-            let _ = write!(self.body, "<path class=\"{class}\" d=\"{}\"/>", path.0);
+            self.body.extend(["<path class=\"", class, "\" d=\"", &path.0, "\"/>"]);
         }
     }
 
@@ -150,13 +169,16 @@ impl Svg {
 
     /// Text; `class` also says to which side of the place it stands.
     pub fn text(&mut self, class: &str, (x, y): (f64, f64), text: &str) {
-        let _ =
-            write!(self.body, "<text class=\"{class}\" x=\"{}\" y=\"{}\">{}</text>", n(x), n(y), escape::html(text));
+        self.body.extend(["<text class=\"", class]);
+        place(&mut self.body, [("\" x=\"", x), ("\" y=\"", y)]);
+        self.body.extend(["\">", &escape::html(text), "</text>"]);
     }
 
     /// One of the page's marks with its middle at the place.
     pub fn mark(&mut self, mark: &str, (x, y): (f64, f64)) {
-        let _ = write!(self.body, "<use href=\"#m-{mark}\" x=\"{}\" y=\"{}\"/>", n(x), n(y));
+        self.body.extend(["<use href=\"#m-", mark]);
+        place(&mut self.body, [("\" x=\"", x), ("\" y=\"", y)]);
+        self.body.push_str("\"/>");
     }
 
     /// The markup.
@@ -178,7 +200,7 @@ impl Path {
         for point in points {
             match point {
                 Some((x, y)) => {
-                    path.go(if run == 0 { 'M' } else { 'L' }, x, y);
+                    path.go(if run == 0 { "M" } else { "L" }, x, y);
                     run += 1;
                 }
                 None => path.end(&mut run),
@@ -197,34 +219,36 @@ impl Path {
 
     /// A dot: a line of no length, which round or square line ends make visible.
     pub fn dot(&mut self, x: f64, y: f64) {
-        self.go('M', x, y);
+        self.go("M", x, y);
         self.0.push_str("h0");
     }
 
     /// A line from one point to another.
     pub fn segment(&mut self, from: (f64, f64), to: (f64, f64)) {
-        self.go('M', from.0, from.1);
-        self.go('L', to.0, to.1);
+        self.go("M", from.0, from.1);
+        self.go("L", to.0, to.1);
     }
 
     /// A box.
     pub fn area(&mut self, (x, y): (f64, f64), width: f64, height: f64) {
-        self.go('M', x, y);
-        let _ = write!(self.0, "h{}v{}h{}z", n(width), n(height), n(-width));
+        self.go("M", x, y);
+        place(&mut self.0, [("h", width), ("v", height), ("h", -width)]);
+        self.0.push('z');
     }
 
     /// Steps as high as the given places, each to its own right end, from the ground up and back to it; for filling.
     pub fn steps(left: f64, ground: f64, steps: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        let mut path = format!("M{} {}", n(left), n(ground));
+        let mut path = String::new();
+        place(&mut path, [("M", left), (" ", ground)]);
         for (right, y) in steps {
-            let _ = write!(path, "V{}H{}", n(y.round()), n(right.round()));
+            place(&mut path, [("V", y.round()), ("H", right.round())]);
         }
-        let _ = write!(path, "V{}z", n(ground));
-        Self(path)
+        place(&mut path, [("V", ground)]);
+        Self(path + "z")
     }
 
-    fn go(&mut self, command: char, x: f64, y: f64) {
-        let _ = write!(self.0, "{command}{} {}", n(x), n(y));
+    fn go(&mut self, command: &str, x: f64, y: f64) {
+        place(&mut self.0, [(command, x), (" ", y)]);
     }
 }
 
@@ -315,30 +339,31 @@ fn label_lines(svg: &mut Svg, mut names: Vec<((f64, f64), &str)>) {
 
 /// The places of a cursor as text.
 fn stops(places: impl IntoIterator<Item = f64>) -> String {
-    let places: Vec<String> = places.into_iter().map(|place| n(place.round()).to_string()).collect();
-    places.join(" ")
+    let mut text = String::new();
+    for at in places {
+        place(&mut text, [(" ", at.round())]);
+    }
+    text.split_off(1.min(text.len()))
 }
 
-/// A coordinate: one decimal is a tenth of a pixel.
-fn n(value: f64) -> impl fmt::Display {
-    Tenths(value * 10.0)
-}
-
-/// Rounded to a whole number of them, which is written several times as fast as one with a point: a report has tens of
-/// thousands.
-struct Tenths(f64);
-
-impl fmt::Display for Tenths {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = self.0.round();
+/// Coordinates, each behind its text; one decimal is a tenth of a pixel. Not by [`write`], which takes several times as long:
+/// a report has tens of thousands.
+fn place<const N: usize>(out: &mut String, coordinates: [(&str, f64); N]) {
+    for (before, value) in coordinates {
+        out.push_str(before);
+        let tenths = (value * 10.0).round();
         if !tenths.is_finite() {
             // To be seen as what it is, not at 0.
-            return write!(f, "{tenths}");
+            let _ = write!(out, "{tenths}");
+            continue;
         }
-        let (minus, size) = (if tenths < 0.0 { "-" } else { "" }, tenths.abs() as u64);
-        match (size / 10, size % 10) {
-            (whole, 0) => write!(f, "{minus}{whole}"),
-            (whole, tenth) => write!(f, "{minus}{whole}.{tenth}"),
+        if tenths < 0.0 {
+            out.push('-');
+        }
+        let (size, mut digits) = (tenths.abs() as u64, itoa::Buffer::new());
+        out.push_str(digits.format(size / 10));
+        if size % 10 > 0 {
+            out.extend([".", digits.format(size % 10)]);
         }
     }
 }
@@ -350,8 +375,9 @@ mod tests {
 
     #[test]
     fn coordinates_have_one_decimal_at_most() {
-        let shown = [0.0, -0.04, -0.5, 12.0, 12.34, -12.36, f64::NAN].map(|value| n(value).to_string());
-        assert_eq!(shown, ["0", "0", "-0.5", "12", "12.3", "-12.4", "NaN"]);
+        let mut shown = String::new();
+        place(&mut shown, [0.0, -0.04, -0.5, 12.0, 12.34, -12.36, f64::NAN].map(|value| (" ", value)));
+        assert_eq!(shown, " 0 0 -0.5 12 12.3 -12.4 NaN");
     }
 
     #[test]

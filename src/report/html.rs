@@ -93,7 +93,7 @@ struct HtmlSuite<'a> {
     /// `shaded: ramp and warm-up, not judged`; empty where nothing is.
     shading: &'static str,
     /// Worst first.
-    endpoints: Vec<HtmlEndpoint<'a>>,
+    endpoints: &'a [HtmlEndpoint<'a>],
     /// `12 endpoints are not drawn`; empty where all are.
     undrawn: String,
     /// Most frequent first.
@@ -115,7 +115,7 @@ struct HtmlRow<'a> {
 
 /// An endpoint with its pictures.
 #[derive(Debug, Serialize, JsonSchema)]
-struct HtmlEndpoint<'a> {
+pub(super) struct HtmlEndpoint<'a> {
     /// The endpoint in a few words.
     summary: &'a EndpointSummary,
     /// For links: stable as long as the name is.
@@ -146,18 +146,28 @@ struct HtmlRule<'a> {
     rule: &'a RuleFacts,
 }
 
+/// The endpoints of each suite that can be drawn, worst first, as many as any page has room for. Drawing takes as long as all
+/// else, so it is not done anew for every room.
+pub(super) fn cards(report: &Report) -> Vec<Vec<HtmlEndpoint<'_>>> {
+    let [Room { suites, cards, .. }, ..] = ROOMS;
+    let drawn = |suite| worst_first(suite).into_iter().filter_map(|summary| HtmlEndpoint::new(suite, summary));
+    report.suites.iter().take(suites).map(|suite| drawn(suite).take(cards).collect()).collect()
+}
+
 impl<'a> HtmlPage<'a> {
-    pub(super) fn new(report: &'a Report, room: Room) -> Self {
+    /// `cards` are those of the report.
+    pub(super) fn new(report: &'a Report, cards: &'a [Vec<HtmlEndpoint<'a>>], room: Room) -> Self {
+        let suites = report.suites.iter().zip(cards).take(room.suites);
         Self {
             overall: Overall::new(report, report.suites.len().saturating_sub(room.suites), usize::MAX),
-            suites: report.suites.iter().take(room.suites).map(|suite| HtmlSuite::new(suite, room)).collect(),
+            suites: suites.map(|(suite, cards)| HtmlSuite::new(suite, cards, room)).collect(),
             frame: Frame::inline(),
         }
     }
 }
 
 impl<'a> HtmlSuite<'a> {
-    fn new(suite: &'a SuiteReport, room: Room) -> Self {
+    fn new(suite: &'a SuiteReport, cards: &'a [HtmlEndpoint<'a>], room: Room) -> Self {
         let of = |wanted: &dyn Fn(Status) -> bool, most: usize| {
             let rows: Vec<&Row> = suite.rows.iter().filter(|row| wanted(row.status)).collect();
             let left = rows.len().saturating_sub(most);
@@ -168,10 +178,8 @@ impl<'a> HtmlSuite<'a> {
         let (unjudged, left_unjudged) = of(&|status| matches!(status, Status::Info | Status::NotMeasured), room.rows);
         let left = left_rows + left_same + left_unjudged;
         let (errors, left_errors) = errors(suite.run.as_ref());
-        let all = worst_first(suite);
-        let drawn: Vec<HtmlEndpoint<'_>> =
-            all.iter().filter_map(|summary| HtmlEndpoint::new(suite, summary)).take(room.cards).collect();
-        let drawable = all.iter().filter(|summary| is_drawable(suite, summary)).count();
+        let drawn = cards.get(..room.cards).unwrap_or(cards);
+        let drawable = suite.endpoints.iter().filter(|summary| is_drawable(suite, summary)).count();
         let undrawn = drawable.saturating_sub(drawn.len());
         let timeline = suite.run.as_ref().and_then(|run| run.timeline.as_ref());
         Self {

@@ -49,18 +49,17 @@ fn case(out: &mut Writer, suite: &str, row: &Row) -> io::Result<()> {
     let metric = row.metric.as_ref().map(|metric| format!(" {metric}")).unwrap_or_default();
     let name = escape::clean(&row.endpoint).into_owned() + &escape::clean(&metric);
     let start = BytesStart::new("testcase").with_attributes([("classname", suite), ("name", &name)]);
-    let why = escape::clean(&row.why);
-    let (kind, evidence) = (kind(row), row.evidence.as_ref().map(|evidence| escape::clean(&evidence.text)));
+    let kind = kind(row);
     if kind == Kind::Passed {
         return out.write_event(Event::Empty(start));
     }
     out.write_event(Event::Start(start))?;
     let element = if kind == Kind::Failed { "failure" } else { "skipped" };
-    let start = BytesStart::new(element).with_attributes([("message", &*why)]);
-    match evidence.filter(|_| kind == Kind::Failed) {
+    let start = BytesStart::new(element).with_attributes([("message", &*escape::clean(&row.why))]);
+    match row.evidence.as_ref().filter(|_| kind == Kind::Failed) {
         Some(evidence) => {
             out.write_event(Event::Start(start))?;
-            out.write_event(Event::Text(BytesText::new(&evidence)))?;
+            out.write_event(Event::Text(BytesText::new(&escape::clean(&evidence.text))))?;
             out.write_event(Event::End(BytesEnd::new(element)))?;
         }
         None => out.write_event(Event::Empty(start))?,

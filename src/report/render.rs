@@ -4,7 +4,7 @@
 //! long is composed anew with fewer rows, and says how many it left out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use minijinja::value::{Kwargs, Serde, Value};
@@ -73,13 +73,14 @@ pub fn issue(report: &Report, suite: &str, view: &IssueView, templates: &Templat
 
 /// The run report: one page that needs nothing else.
 pub fn html(report: &Report, templates: &Templates) -> Result<String, RenderError> {
-    let page = |room: &html::Room| html::HtmlPage::new(report, *room);
+    let cards = html::cards(report);
+    let page = |room: &html::Room| html::HtmlPage::new(report, &cards, *room);
     fitting(templates, "report.html.j2", &html::ROOMS, page, |text| text.len() <= html::BYTES)
 }
 
 /// Any other page of ours.
 pub(crate) fn page(templates: &Templates, name: &str, view: &impl Serialize) -> Result<String, RenderError> {
-    render(&environment(templates, name)?, name, view)
+    render(templates, name, view)
 }
 
 /// What templates see, as schemas: of `summary.md.j2` and `comment.md.j2`, of `issue.md.j2`, and of `report.html.j2`.
@@ -462,10 +463,9 @@ fn fitting<R, P: Serialize>(
     page: impl Fn(&R) -> P,
     fits: impl Fn(&str) -> bool,
 ) -> Result<String, RenderError> {
-    let environment = environment(templates, name)?;
     let mut text = String::new();
     for room in rooms {
-        text = render(&environment, name, &page(room))?;
+        text = render(templates, name, &page(room))?;
         if fits(&text) {
             return Ok(text);
         }
@@ -494,8 +494,8 @@ fn beginning(text: &str, fits: impl Fn(&str) -> bool) -> String {
     with(low)
 }
 
-fn render(environment: &Environment<'_>, name: &str, page: &impl Serialize) -> Result<String, RenderError> {
-    let template = environment.get_template(name).map_err(|error| failed(name, &error))?;
+fn render(templates: &Templates, name: &str, page: &impl Serialize) -> Result<String, RenderError> {
+    let template = templates.engine(environment).get_template(name).map_err(|error| failed(name, &error))?;
     template.render(Value::from(Serde(page))).map_err(|error| failed(name, &error))
 }
 
@@ -512,14 +512,13 @@ fn failed(name: &str, error: &minijinja::Error) -> RenderError {
     RenderError { template: inner.name().unwrap_or(name).to_owned(), line: inner.line(), message }
 }
 
-/// With the templates that the page can import; those of the other kind would be parsed in vain.
-fn environment<'t>(templates: &'t Templates, page: &str) -> Result<Environment<'t>, RenderError> {
-    let other = if page.ends_with(".md.j2") { ".html.j2" } else { ".md.j2" };
+/// The engine, which takes a template out of `texts` and parses it when it is first asked for.
+fn environment(texts: Arc<BTreeMap<String, String>>) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
-    environment.set_auto_escape_callback(|name| match name.trim_end_matches(EXTENSION).rsplit('.').next() {
-        Some("md") => AutoEscape::Custom(MARKDOWN.into()),
+    environment.set_auto_escape_callback(|name| match kind(name) {
+        "md" => AutoEscape::Custom(MARKDOWN.into()),
         _ => AutoEscape::Html,
     });
     environment.set_formatter(write_escaped);
@@ -533,17 +532,28 @@ fn environment<'t>(templates: &'t Templates, page: &str) -> Result<Environment<'
         .trim_blocks(true)
         .lstrip_blocks(true)
         .keep_trailing_newline(true)
-        .build()
-        .map_err(|error| failed("", &error))?;
-    environment.set_syntax(syntax);
-    for (name, text) in templates.iter().filter(|(name, _)| !name.ends_with(other)) {
+        .build();
+    // Only delimiters can be wrong, and these are the usual ones.
+    environment.set_syntax(syntax.unwrap_or_default());
+    // Its macros would escape for their own kind of page.
+    environment.set_path_join_callback(|name, page| match (kind(name), kind(page)) {
+        ("md", "html") | ("html", "md") => format!("{name} for {page}").into(),
+        _ => name.into(),
+    });
+    environment.set_loader(move |name| {
+        let Some(text) = texts.get(name) else { return Ok(None) };
         if let Some(line) = text.lines().position(|line| line.len() > LONGEST_LINE) {
-            let message = format!("a line of a template has at most {LONGEST_LINE} bytes");
-            return Err(RenderError { template: name.to_owned(), line: Some(line + 1), message });
+            let said = format!("line {} is longer than {LONGEST_LINE} bytes", line + 1);
+            return Err(minijinja::Error::new(ErrorKind::SyntaxError, said));
         }
-        environment.add_template(name, text).map_err(|error| failed(name, &error))?;
-    }
-    Ok(environment)
+        Ok(Some(text.clone()))
+    });
+    environment
+}
+
+/// `md` of `summary.md.j2`
+fn kind(template: &str) -> &str {
+    template.trim_end_matches(EXTENSION).rsplit('.').next().unwrap_or_default()
 }
 
 fn is_markdown(state: &State<'_, '_>) -> bool {

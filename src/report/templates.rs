@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::{fs, io};
+
+use minijinja::Environment;
 
 /// Every template that is built in, by name. Names that begin with `_` are parts of the others.
 const SHIPPED: [(&str, &str); 8] = [
@@ -24,10 +27,11 @@ const LARGEST: u64 = 1 << 20;
 /// Most templates of the user's.
 const MOST: usize = 64;
 
-/// Templates by name, complete: what the user does not give is ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Templates by name, complete: what the user does not give is ours. Each is parsed once, when a page first asks for it.
+#[derive(Debug, Clone)]
 pub struct Templates {
-    texts: BTreeMap<String, String>,
+    texts: Arc<BTreeMap<String, String>>,
+    engine: OnceLock<Environment<'static>>,
 }
 
 /// The user's templates cannot be read.
@@ -58,7 +62,7 @@ impl Default for Templates {
 impl Templates {
     /// Ours.
     pub fn shipped() -> Self {
-        Self { texts: SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect() }
+        Self::from_texts(BTreeMap::new())
     }
 
     /// Ours, with those in the folder in their place.
@@ -91,14 +95,21 @@ impl Templates {
 
     /// Ours, with the given ones in their place.
     pub fn from_texts(texts: BTreeMap<String, String>) -> Self {
-        let mut templates = Self::shipped();
-        templates.texts.extend(texts);
-        templates
+        let shipped = SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        Self { texts: Arc::new(shipped.chain(texts).collect()), engine: OnceLock::new() }
     }
 
     /// Name and text of each.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.texts.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
+    /// The engine that knows them, made by `make` of the texts the first time.
+    pub(super) fn engine(
+        &self,
+        make: impl FnOnce(Arc<BTreeMap<String, String>>) -> Environment<'static>,
+    ) -> &Environment<'static> {
+        self.engine.get_or_init(|| make(Arc::clone(&self.texts)))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Rates are ratios 0..1. Counts are `f64` because overdispersed ones are divided by a factor first.
 
-use statrs::function::erf::erfc;
+use statrs::function::erf::{erfc, erfc_inv};
 use statrs::function::gamma::ln_gamma;
 
 /// The series of the Beta distribution function takes some twenty times the root of the failures: this is for 10^6.
@@ -118,28 +118,39 @@ pub fn failures_needed(before: Proportion, requests: f64, phi: f64, limit: f64, 
         now.rate() - before.rate() - limit > super::EPSILON
             && chance_not_risen(before.deflated(phi), now.deflated(phi)) <= level
     };
-    // Both conditions hold from some number on. The limit's own is known, and usually decides; else look upwards from it
-    // in growing steps, then halve.
+    // Both conditions hold from some number on. The limit's own is known; the other's about. From there in growing steps to a number on the other side, then halving.
     let mut low = ((before.rate() + limit) * requests - 1.0).floor().max(-1.0);
-    let mut high = (low + 1.0).min(requests);
+    let mut high = None;
+    let start = failures_about(before.deflated(phi), requests / phi, level) * phi;
+    let mut next = start.ceil().max(low + 1.0).min(requests);
     let mut stride = 1.0;
-    while !enough(high) {
-        if high >= requests {
+    loop {
+        if enough(next) {
+            high = Some(next);
+        } else if next >= requests {
             return None;
+        } else {
+            low = next;
         }
-        low = high;
-        high = (high + stride).min(requests);
+        next = match high {
+            None => (low + stride).min(requests),
+            Some(high) => f64::midpoint(low, high).floor().max(high - stride),
+        };
+        // Above 2^53 neighbouring numbers are more than one apart.
+        if let Some(high) = high.filter(|high| next <= low || next >= *high) {
+            return Some(high);
+        }
         stride *= 2.0;
     }
-    while high - low > 1.0 {
-        let middle = f64::midpoint(low, high).floor();
-        // Above 2^53 neighbouring numbers are more than one apart.
-        if middle <= low || middle >= high {
-            break;
-        }
-        if enough(middle) { high = middle } else { low = middle }
-    }
-    Some(high)
+}
+
+/// About so many failures in `requests` have a chance of no rise of `level`: the angles `asin sqrt(p)` of rates are almost
+/// normal, with a variance of 1/4n.
+fn failures_about(before: Proportion, requests: f64, level: f64) -> f64 {
+    let z = std::f64::consts::SQRT_2 * erfc_inv(2.0 * level);
+    let angle =
+        ((before.x + 0.25) / (before.n + 0.5)).sqrt().asin() + z / 2.0 * (1.0 / before.n + 1.0 / requests).sqrt();
+    angle.min(std::f64::consts::FRAC_PI_2).sin().powi(2) * (requests + 0.5) - 0.25
 }
 
 /// A Beta(a, b) variable in log-odds `u = ln(p/(1-p))`, where its density `p^a (1-p)^b / B(a, b)` is log-concave, analytic,
@@ -243,13 +254,15 @@ impl LogOdds {
         let least = bound(centre) - 25.0;
         let mut u = centre;
         while bound(u) > least {
-            u -= step;
+            // A point too many costs less than a look at each.
+            u -= 4.0 * step;
         }
-        let mut cumulated = self.distribution(u) - step / 2.0 * self.density(u) + self.correction(u, step);
+        let (density, correction) = self.corrected(u, step);
+        let mut cumulated = self.distribution(u) - step / 2.0 * density + correction;
         let mut sum = 0.0;
         loop {
-            let density = self.density(u);
-            let distribution = cumulated + step / 2.0 * density - self.correction(u, step);
+            let (density, correction) = self.corrected(u, step);
+            let distribution = cumulated + step / 2.0 * density - correction;
             let term = other.density(u) * distribution;
             sum += term;
             if u > centre && (term.abs() <= sum.abs() * 1e-12 || term.is_nan()) {
@@ -260,19 +273,25 @@ impl LogOdds {
         }
     }
 
-    /// What the trapezoidal rule up to `u` gives too much: `h^2/12 f' - h^4/720 f'''`.
+    /// The density `f` at `u`, and what the trapezoidal rule up to there gives too much: `h^2/12 f' - h^4/720 f'''`.
     #[expect(clippy::many_single_char_names, reason = "the letters of the formula")]
-    fn correction(&self, u: f64, step: f64) -> f64 {
-        let n = self.a + self.b;
-        let (h, p, q) = (u - self.mode, self.a / n, self.b / n);
-        let scale = q + p * h.exp();
-        // a - n p(u) and its derivative, without the cancellation.
-        let slope = -self.a * q * h.exp_m1() / scale;
-        let curvature = -self.a * q * h.exp() / (scale * scale);
-        let p = logistic(u);
-        let third = curvature * (1.0 - 2.0 * p);
-        let (h2, f) = (step * step, self.density(u));
-        f * (h2 / 12.0 * slope - h2 * h2 / 720.0 * (slope.powi(3) + 3.0 * slope * curvature + third))
+    fn corrected(&self, u: f64, step: f64) -> (f64, f64) {
+        // Seen from the smaller parameter, as in the density itself; odd derivatives change their sign with the side.
+        if self.a > self.b {
+            let (density, correction) = self.mirrored().corrected(-u, step);
+            return (density, -correction);
+        }
+        let (n, h) = (self.a + self.b, u - self.mode);
+        let (p, q) = (self.a / n, self.b / n);
+        let growth = h.exp_m1();
+        let scale = 1.0 + p * growth;
+        let f = (self.ln_height + self.a * h - n * (p * growth).ln_1p()).exp();
+        // a - n p(u) and its derivatives, without the cancellation.
+        let slope = -self.a * q * growth / scale;
+        let curvature = -self.a * q * (1.0 + growth) / (scale * scale);
+        let third = curvature * (2.0 * q / scale - 1.0);
+        let h2 = step * step;
+        (f, f * (h2 / 12.0 * slope - h2 * h2 / 720.0 * (slope.powi(3) + 3.0 * slope * curvature + third)))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::run::display::value;
 use crate::run::histogram::Histogram;
 use crate::run::metric::{Metric, PERCENTILES, Unit};
 
-use super::{Axis, Chart, Path, Plot, Svg, Table, range, stops};
+use super::{Axis, Chart, Path, Plot, Svg, range, stops, table};
 
 const WIDTH: f64 = 350.0;
 const HEIGHT: f64 = 190.0;
@@ -88,23 +88,26 @@ pub fn spectrum(before: Side<'_>, now: Side<'_>) -> Option<Chart> {
     let of = |side: &[(Metric, f64, f64)], metric: &Metric| {
         side.iter().find(|(own, _, _)| own == metric).map_or_else(|| "–".to_owned(), |(_, _, found)| ms(*found))
     };
-    let rows = levels.keys().map(|metric| vec![metric.title().into_owned(), of(&before, metric), of(&now, metric)]);
-    let table = Table { head: ["percentile", "baseline", "now"].map(str::to_owned).to_vec(), rows: rows.collect() };
+    let rows = levels.keys().map(|metric| [metric.title().into_owned(), of(&before, metric), of(&now, metric)]);
+    let table = table(["percentile", "baseline", "now"], rows);
     let stops = stops(levels.values().map(|level| plot.x.at(rare(*level))));
-    Some(Chart { title, summary, svg: svg.finish(), table, stops })
+    Some(Chart { title, summary, svg: svg.finish(), table, rows: levels.len(), stops })
 }
 
 /// Which latencies how many requests had; `None` without samples now.
 pub fn distribution(before: Option<&Histogram>, now: Option<&Histogram>) -> Option<Chart> {
     let now = now.filter(|now| now.count() > 1)?;
     let before = before.filter(|before| before.count() > 1);
+    let (before, now) = (before.map(Histogram::distribution_ms), now.distribution_ms());
     // The slowest and the fastest request say little about the shape, and much about the width of the picture.
-    let sides: Vec<_> = before.into_iter().chain([now]).map(|side| side.quantiles_ms(&[0.001, 0.999])).collect();
-    let ends = |end: usize| sides.iter().filter_map(move |side| *side.get(end)?).filter(|ms| *ms > 0.0);
-    let (low, high) = (range(ends(0))?.0, range(ends(1))?.1);
+    let end = |side: &[(f64, f64)], level: f64| {
+        let (ms, _) = side.get(side.partition_point(|(_, share)| *share < level))?;
+        Some(*ms).filter(|ms| *ms > 0.0)
+    };
+    let ends = |level| before.iter().chain([&now]).filter_map(move |side| end(side, level));
+    let (low, high) = (range(ends(0.001))?.0, range(ends(0.999))?.1);
     let bins = Bins::new(low * 0.95, high * 1.05);
-    let shares = |side: &Histogram| bins.shares(&side.distribution_ms());
-    let (now, before) = (shares(now), before.map(shares));
+    let (now, before) = (bins.shares(&now), before.map(|before| bins.shares(&before)));
     let most = now.iter().chain(before.iter().flatten()).copied().fold(0.0, f64::max);
     let plot = Plot {
         x: Axis::log(bins.edge(0), bins.edge(BINS), LEFT, WIDTH - RIGHT - 10.0),
@@ -138,12 +141,10 @@ pub fn distribution(before: Option<&Histogram>, now: Option<&Histogram>) -> Opti
         cells.push(share(&now, at));
         cells
     });
-    let mut head = vec!["from".to_owned()];
-    head.extend(before.as_ref().map(|_| "baseline".to_owned()));
-    head.push("now".to_owned());
-    let table = Table { head, rows: rows.collect() };
+    let head = ["from"].into_iter().chain(before.as_ref().map(|_| "baseline")).chain(["now"]);
+    let table = table(head, rows);
     let stops = stops((0..BINS).map(|at| plot.x.at((bins.edge(at) * bins.edge(at + 1)).sqrt())));
-    Some(Chart { title, summary, svg: svg.finish(), table, stops })
+    Some(Chart { title, summary, svg: svg.finish(), table, rows: BINS, stops })
 }
 
 /// Bins of equal ratio.

@@ -6,7 +6,7 @@ use crate::run::display::{Scale, percent, value};
 use crate::run::metric::Unit;
 use crate::verdict::Status;
 
-use super::{Axis, Chart, LETTER, Path, Plot, Svg, Table, label_lines, range, stops};
+use super::{Axis, Chart, LETTER, Path, Plot, Svg, label_lines, range, stops, table};
 
 const WIDTH: f64 = 720.0;
 const LEFT: f64 = 62.0;
@@ -121,7 +121,8 @@ pub fn trend(label: &str, points: &[Point], changes: &[Change]) -> Option<Chart>
         title,
         summary,
         svg: svg.finish(),
-        table: table(points),
+        table: figures(points),
+        rows: points.len(),
         stops: stops(places.iter().map(|place| x.at(*place))),
     })
 }
@@ -278,7 +279,7 @@ fn summary(points: &[Point], changes: &[Change]) -> String {
     said.join(" ")
 }
 
-fn table(points: &[Point]) -> Table {
+fn figures(points: &[Point]) -> String {
     let text = |found: Option<f64>, unit| found.map_or_else(|| "–".to_owned(), |found| value(found, unit));
     let row = |point: &Point| {
         let mut cells = vec![point.time.strftime("%Y-%m-%d %H:%M").to_string(), point.commit.clone()];
@@ -291,7 +292,7 @@ fn table(points: &[Point]) -> Table {
         cells
     };
     let head = ["run", "commit", "p50", "p95", "p99", "errors", "requests", "said"];
-    Table { head: head.map(str::to_owned).to_vec(), rows: points.iter().map(row).collect() }
+    table(head, points.iter().map(row))
 }
 
 /// The last values as a small line without axes; says nothing on its own.
