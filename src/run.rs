@@ -87,8 +87,8 @@ impl Run {
         if label == TOTAL {
             return self.total.as_ref();
         }
-        // Few enough to scan; a run is not indexed because it is built once and read a few times.
-        self.endpoints.iter().find(|endpoint| endpoint.label() == label)
+        let place = self.endpoints.binary_search_by(|endpoint| endpoint.letters().cmp(label.bytes()));
+        self.endpoints.get(place.ok()?)
     }
 
     /// Load and duration together: what has to agree before two runs may be compared.
@@ -230,6 +230,12 @@ impl Endpoint {
         label(self.method.as_deref(), &self.name)
     }
 
+    /// The bytes of [`Endpoint::label`].
+    fn letters(&self) -> impl Iterator<Item = u8> {
+        let method = self.method.as_deref().filter(|method| !method.is_empty());
+        method.into_iter().flat_map(|method| method.bytes().chain([b' '])).chain(self.name.bytes())
+    }
+
     /// The value of `metric`, if it is known.
     pub fn value(&self, metric: &Metric) -> Option<f64> {
         self.metrics.get(metric).map(Measurement::value)
@@ -304,5 +310,38 @@ impl fmt::Display for Notice {
             (Some(file), None) => write!(out, "{file}: {}", self.message),
             _ => out.write_str(&self.message),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_found_by_what_it_is_shown_as() {
+        let shown = [
+            (None, "(other endpoints)"),
+            (None, "GET"),
+            (Some("GET"), ""),
+            (None, "GET  "),
+            (Some("GET"), "/a"),
+            (Some(""), "GET-x"),
+            (Some("GETS"), "é"),
+        ];
+        let endpoints: Vec<Endpoint> = shown
+            .into_iter()
+            .map(|(method, name)| Endpoint {
+                method: method.map(str::to_owned),
+                name: name.to_owned(),
+                ..Endpoint::default()
+            })
+            .collect();
+        assert!(endpoints.is_sorted_by_key(Endpoint::label));
+        let run = Run { endpoints, ..Run::default() };
+        for endpoint in &run.endpoints {
+            assert_eq!(run.endpoint(&endpoint.label()), Some(endpoint));
+        }
+        assert_eq!(run.endpoint("GET /b"), None);
+        assert_eq!(run.endpoint(TOTAL), None);
     }
 }

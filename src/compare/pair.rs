@@ -6,7 +6,7 @@ use super::stats;
 use crate::baseline::BaselineEndpoint;
 use crate::policy::minimum_requests;
 use crate::run::Endpoint;
-use crate::run::metric::{Measurement, Metric, PERCENTILES};
+use crate::run::metric::{Measurement, Metric};
 
 /// One endpoint, on both sides.
 #[derive(Debug, Clone)]
@@ -216,12 +216,11 @@ impl Sample<'_> {
             Metric::LatencyMean => stats::DESIGN_EFFECT / requests,
             Metric::Throughput => 1.0 / requests,
             _ => metric.quantile().map_or(0.0, |level| {
-                let known = |metric: &Metric| {
-                    let value = self.metrics.get(metric).map(Measurement::value).filter(|value| *value > 0.0)?;
-                    Some((metric.quantile()?, value))
-                };
-                let below = PERCENTILES.iter().rev().filter_map(known).find(|(other, _)| *other < level);
-                let above = PERCENTILES.iter().filter_map(known).find(|(other, _)| *other > level);
+                // In ascending order.
+                let known = self.metrics.iter().filter_map(|(metric, value)| Some((metric.quantile()?, value.value())));
+                let mut known = known.filter(|(_, value)| *value > 0.0);
+                let below = known.clone().take_while(|(other, _)| *other < level).last();
+                let above = known.find(|(other, _)| *other > level);
                 stats::percentile_sampling_variance((level, value), below, above, requests)
             }),
         }

@@ -222,15 +222,15 @@ pub(super) fn draw(situation: &Situation<'_>, scope: &Scope, observed: &Observed
     drawing.tell_of_refusals();
 
     let Drawing { mut notices, steps: remote, .. } = drawing;
-    // The summary is made last, so that it holds every notice, and written first.
-    let mut told = report.clone();
-    told.notices.extend(notices.iter().cloned());
     let mut steps = Vec::new();
     if context.output_file.is_some() {
         let outputs = local::outputs(report, wishes);
         steps.push(Step { need: Need::Required, effect: Effect::SetOutputs { outputs } });
     }
     if context.summary_file.is_some() {
+        // Made last, so that it holds every notice, and written first.
+        let mut told = report.clone();
+        told.notices.extend(notices.iter().cloned());
         match situation.texts.summary(&told) {
             Ok(text) => steps.push(Step { need: Need::BestEffort, effect: Effect::AppendSummary { text } }),
             Err(error) => {
