@@ -32,29 +32,6 @@ pub struct Chart {
     pub stops: String,
 }
 
-/// Bytes that a picture or a table of an endpoint usually takes.
-const MARKUP: usize = 2_048;
-
-/// A table of figures as markup.
-fn table<'h, R>(head: impl IntoIterator<Item = &'h str>, rows: impl IntoIterator<Item = R>) -> String
-where
-    R: IntoIterator<Item = String>,
-{
-    let mut out = String::with_capacity(MARKUP);
-    out.push_str("<table>\n<thead><tr>");
-    for cell in head {
-        out.extend(["<th scope=\"col\">", cell]);
-    }
-    out.push_str("<tbody>");
-    for row in rows {
-        out.push_str("<tr>");
-        for cell in row {
-            out.extend(["<td>", &escape::html(&cell)]);
-        }
-    }
-    out + "</table>"
-}
-
 /// How values become places on an axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Axis {
@@ -337,13 +314,37 @@ fn label_lines(svg: &mut Svg, mut names: Vec<((f64, f64), &str)>) {
     }
 }
 
+/// Bytes that a picture or a table of an endpoint usually takes.
+const MARKUP: usize = 2_048;
+
+/// A table of figures as markup.
+fn table<R>(head: impl IntoIterator<Item = &'static str>, rows: impl IntoIterator<Item = R>) -> String
+where
+    R: IntoIterator<Item = String>,
+{
+    let mut out = String::with_capacity(MARKUP);
+    out.push_str("<table>\n<thead><tr>");
+    for cell in head {
+        out.extend(["<th scope=\"col\">", cell]);
+    }
+    out.push_str("<tbody>");
+    for row in rows {
+        out.push_str("<tr>");
+        for cell in row {
+            out.extend(["<td>", &escape::html(&cell)]);
+        }
+    }
+    out + "</table>"
+}
+
 /// The places of a cursor as text.
 fn stops(places: impl IntoIterator<Item = f64>) -> String {
-    let mut text = String::new();
+    let (mut text, mut before) = (String::new(), "");
     for at in places {
-        place(&mut text, [(" ", at.round())]);
+        place(&mut text, [(before, at.round())]);
+        before = " ";
     }
-    text.split_off(1.min(text.len()))
+    text
 }
 
 /// Coordinates, each behind its text; one decimal is a tenth of a pixel. Not by [`write`], which takes several times as long:
@@ -400,6 +401,8 @@ mod tests {
         svg.text("lab", (0.0, 0.0), "<b>");
         let markup = svg.finish();
         assert!(!markup.contains("<script") && !markup.contains("<b>"), "{markup}");
+        let table = table(["head"], [["<b>\"'&".to_owned()]]);
+        assert_eq!(table, "<table>\n<thead><tr><th scope=\"col\">head<tbody><tr><td>&lt;b&gt;&quot;&#39;&amp;</table>");
     }
 
     proptest! {

@@ -14,6 +14,7 @@ use super::render::{Overall, RunPage, matters};
 use super::{BaselineFacts, Counts, EndpointSummary, Report, Row, RuleFacts, SuiteReport, SuiteText};
 use crate::run::display::{count, plural};
 use crate::run::metric::Metric;
+use crate::run::timeline::Timeline;
 use crate::run::{Notice, Run, TOTAL};
 use crate::verdict::{Outcome, Status};
 
@@ -30,7 +31,7 @@ pub(super) struct Room {
     rows: usize,
 }
 
-/// First go rows within their limit, then pictures. No page has room for more than the first of these.
+/// First go rows within their limit, then pictures. No page has room for more suites and pictures than the first of these.
 pub(super) const ROOMS: [Room; 10] = [
     Room { suites: MANY, cards: 150, rows: 1_000 },
     Room { suites: MANY, cards: 150, rows: 150 },
@@ -89,7 +90,7 @@ struct HtmlSuite<'a> {
     /// The labels above the pictures of rows, as SVG.
     axis: String,
     /// The run over time.
-    course: Option<Chart>,
+    course: Option<&'a Chart>,
     /// `shaded: ramp and warm-up, not judged`; empty where nothing is.
     shading: &'static str,
     /// Worst first.
@@ -115,7 +116,7 @@ struct HtmlRow<'a> {
 
 /// An endpoint with its pictures.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct HtmlEndpoint<'a> {
+struct HtmlEndpoint<'a> {
     /// The endpoint in a few words.
     summary: &'a EndpointSummary,
     /// For links: stable as long as the name is.
@@ -146,28 +147,46 @@ struct HtmlRule<'a> {
     rule: &'a RuleFacts,
 }
 
-/// The endpoints of each suite that can be drawn, worst first, as many as any page has room for. Drawing takes as long as all
-/// else, so it is not done anew for every room.
-pub(super) fn cards(report: &Report) -> Vec<Vec<HtmlEndpoint<'_>>> {
-    let [Room { suites, cards, .. }, ..] = ROOMS;
-    let drawn = |suite| worst_first(suite).into_iter().filter_map(|summary| HtmlEndpoint::new(suite, summary));
-    report.suites.iter().take(suites).map(|suite| drawn(suite).take(cards).collect()).collect()
+/// What is drawn of a suite: as many endpoints as any page has room for. It takes as long as all else of a page, so it is not
+/// done anew for every room.
+#[derive(Debug)]
+pub(super) struct Pictures<'a> {
+    course: Option<Chart>,
+    /// Worst first.
+    endpoints: Vec<HtmlEndpoint<'a>>,
+}
+
+impl<'a> Pictures<'a> {
+    /// Of every suite.
+    pub(super) fn of(report: &'a Report) -> Vec<Self> {
+        let [most, ..] = ROOMS;
+        report.suites.iter().take(most.suites).map(|suite| Self::new(suite, most.cards)).collect()
+    }
+
+    fn new(suite: &'a SuiteReport, cards: usize) -> Self {
+        let drawable = worst_first(suite).into_iter().filter_map(|summary| HtmlEndpoint::new(suite, summary));
+        Self { course: timeline(suite).and_then(course::course), endpoints: drawable.take(cards).collect() }
+    }
+}
+
+fn timeline(suite: &SuiteReport) -> Option<&Timeline> {
+    suite.run.as_ref()?.timeline.as_ref()
 }
 
 impl<'a> HtmlPage<'a> {
-    /// `cards` are those of the report.
-    pub(super) fn new(report: &'a Report, cards: &'a [Vec<HtmlEndpoint<'a>>], room: Room) -> Self {
-        let suites = report.suites.iter().zip(cards).take(room.suites);
+    /// `pictures` are those of the report.
+    pub(super) fn new(report: &'a Report, pictures: &'a [Pictures<'a>], room: Room) -> Self {
+        let suites = report.suites.iter().zip(pictures).take(room.suites);
         Self {
             overall: Overall::new(report, report.suites.len().saturating_sub(room.suites), usize::MAX),
-            suites: suites.map(|(suite, cards)| HtmlSuite::new(suite, cards, room)).collect(),
+            suites: suites.map(|(suite, pictures)| HtmlSuite::new(suite, pictures, room)).collect(),
             frame: Frame::inline(),
         }
     }
 }
 
 impl<'a> HtmlSuite<'a> {
-    fn new(suite: &'a SuiteReport, cards: &'a [HtmlEndpoint<'a>], room: Room) -> Self {
+    fn new(suite: &'a SuiteReport, pictures: &'a Pictures<'a>, room: Room) -> Self {
         let of = |wanted: &dyn Fn(Status) -> bool, most: usize| {
             let rows: Vec<&Row> = suite.rows.iter().filter(|row| wanted(row.status)).collect();
             let left = rows.len().saturating_sub(most);
@@ -178,10 +197,9 @@ impl<'a> HtmlSuite<'a> {
         let (unjudged, left_unjudged) = of(&|status| matches!(status, Status::Info | Status::NotMeasured), room.rows);
         let left = left_rows + left_same + left_unjudged;
         let (errors, left_errors) = errors(suite.run.as_ref());
-        let drawn = cards.get(..room.cards).unwrap_or(cards);
+        let drawn = pictures.endpoints.get(..room.cards).unwrap_or(&pictures.endpoints);
         let drawable = suite.endpoints.iter().filter(|summary| is_drawable(suite, summary)).count();
         let undrawn = drawable.saturating_sub(drawn.len());
-        let timeline = suite.run.as_ref().and_then(|run| run.timeline.as_ref());
         Self {
             name: &suite.name,
             verdict: suite.verdict,
@@ -197,8 +215,8 @@ impl<'a> HtmlSuite<'a> {
             unjudged,
             left_out: if left > 0 { format!("{} left out here", plural(left, "row")) } else { String::new() },
             axis: forest::head(),
-            course: timeline.and_then(course::course),
-            shading: timeline.map(course::shading).unwrap_or_default(),
+            course: pictures.course.as_ref(),
+            shading: timeline(suite).map(course::shading).unwrap_or_default(),
             endpoints: drawn,
             undrawn: if undrawn > 0 {
                 format!("{} not drawn here", plural(undrawn, "endpoint"))
@@ -295,4 +313,14 @@ fn rules(suite: &SuiteReport) -> Vec<HtmlRule<'_>> {
     }
     rules.sort_by(|a, b| (a.0, &a.1.rule.place).cmp(&(b.0, &b.1.rule.place)));
     rules.into_iter().map(|(_, rule)| rule).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_room_has_more_pictures_than_are_drawn() {
+        assert!(ROOMS.iter().all(|room| room.suites <= ROOMS[0].suites && room.cards <= ROOMS[0].cards));
+    }
 }

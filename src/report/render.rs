@@ -4,7 +4,7 @@
 //! long is composed anew with fewer rows, and says how many it left out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use minijinja::value::{Kwargs, Serde, Value};
@@ -34,7 +34,7 @@ const LONGEST_LINE: usize = 60_000;
 const MARKDOWN: &str = "markdown";
 
 /// A page could not be made.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("template {template}{}: {message}", line.map(|line| format!(", line {line}")).unwrap_or_default())]
 pub struct RenderError {
     /// The template's name.
@@ -73,8 +73,8 @@ pub fn issue(report: &Report, suite: &str, view: &IssueView, templates: &Templat
 
 /// The run report: one page that needs nothing else.
 pub fn html(report: &Report, templates: &Templates) -> Result<String, RenderError> {
-    let cards = html::cards(report);
-    let page = |room: &html::Room| html::HtmlPage::new(report, &cards, *room);
+    let pictures = html::Pictures::of(report);
+    let page = |room: &html::Room| html::HtmlPage::new(report, &pictures, *room);
     fitting(templates, "report.html.j2", &html::ROOMS, page, |text| text.len() <= html::BYTES)
 }
 
@@ -495,7 +495,7 @@ fn beginning(text: &str, fits: impl Fn(&str) -> bool) -> String {
 }
 
 fn render(templates: &Templates, name: &str, page: &impl Serialize) -> Result<String, RenderError> {
-    let template = templates.engine(environment).get_template(name).map_err(|error| failed(name, &error))?;
+    let template = templates.engine(name)?.get_template(name).map_err(|error| failed(name, &error))?;
     template.render(Value::from(Serde(page))).map_err(|error| failed(name, &error))
 }
 
@@ -512,13 +512,14 @@ fn failed(name: &str, error: &minijinja::Error) -> RenderError {
     RenderError { template: inner.name().unwrap_or(name).to_owned(), line: inner.line(), message }
 }
 
-/// The engine, which takes a template out of `texts` and parses it when it is first asked for.
-fn environment(texts: Arc<BTreeMap<String, String>>) -> Environment<'static> {
+/// With the templates of the same kind as the page: a page can import no others, whose macros would escape for their own kind.
+pub(super) fn environment(templates: &Templates, page: &str) -> Result<Environment<'static>, RenderError> {
+    let other = if page.ends_with(".md.j2") { ".html.j2" } else { ".md.j2" };
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
-    environment.set_auto_escape_callback(|name| match kind(name) {
-        "md" => AutoEscape::Custom(MARKDOWN.into()),
+    environment.set_auto_escape_callback(|name| match name.trim_end_matches(EXTENSION).rsplit('.').next() {
+        Some("md") => AutoEscape::Custom(MARKDOWN.into()),
         _ => AutoEscape::Html,
     });
     environment.set_formatter(write_escaped);
@@ -532,28 +533,18 @@ fn environment(texts: Arc<BTreeMap<String, String>>) -> Environment<'static> {
         .trim_blocks(true)
         .lstrip_blocks(true)
         .keep_trailing_newline(true)
-        .build();
-    // Only delimiters can be wrong, and these are the usual ones.
-    environment.set_syntax(syntax.unwrap_or_default());
-    // Its macros would escape for their own kind of page.
-    environment.set_path_join_callback(|name, page| match (kind(name), kind(page)) {
-        ("md", "html") | ("html", "md") => format!("{name} for {page}").into(),
-        _ => name.into(),
-    });
-    environment.set_loader(move |name| {
-        let Some(text) = texts.get(name) else { return Ok(None) };
+        .build()
+        .map_err(|error| failed("", &error))?;
+    environment.set_syntax(syntax);
+    for (name, text) in templates.iter().filter(|(name, _)| !name.ends_with(other)) {
         if let Some(line) = text.lines().position(|line| line.len() > LONGEST_LINE) {
-            let said = format!("line {} is longer than {LONGEST_LINE} bytes", line + 1);
-            return Err(minijinja::Error::new(ErrorKind::SyntaxError, said));
+            let message = format!("a line of a template has at most {LONGEST_LINE} bytes");
+            return Err(RenderError { template: name.to_owned(), line: Some(line + 1), message });
         }
-        Ok(Some(text.clone()))
-    });
-    environment
-}
-
-/// `md` of `summary.md.j2`
-fn kind(template: &str) -> &str {
-    template.trim_end_matches(EXTENSION).rsplit('.').next().unwrap_or_default()
+        let added = environment.add_template_owned(name.to_owned(), text.to_owned());
+        added.map_err(|error| failed(name, &error))?;
+    }
+    Ok(environment)
 }
 
 fn is_markdown(state: &State<'_, '_>) -> bool {

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::{fs, io};
 
 use minijinja::Environment;
+
+use super::render::{self, RenderError};
 
 /// Every template that is built in, by name. Names that begin with `_` are parts of the others.
 const SHIPPED: [(&str, &str); 8] = [
@@ -27,12 +29,16 @@ const LARGEST: u64 = 1 << 20;
 /// Most templates of the user's.
 const MOST: usize = 64;
 
-/// Templates by name, complete: what the user does not give is ours. Each is parsed once, when a page first asks for it.
+/// Templates by name, complete: what the user does not give is ours. They are parsed when the first page of their kind is made.
 #[derive(Debug, Clone)]
 pub struct Templates {
-    texts: Arc<BTreeMap<String, String>>,
-    engine: OnceLock<Environment<'static>>,
+    texts: BTreeMap<String, String>,
+    markdown: Engine,
+    html: Engine,
 }
+
+/// Why not is told again for every page.
+type Engine = OnceLock<Result<Environment<'static>, RenderError>>;
 
 /// The user's templates cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +102,7 @@ impl Templates {
     /// Ours, with the given ones in their place.
     pub fn from_texts(texts: BTreeMap<String, String>) -> Self {
         let shipped = SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        Self { texts: Arc::new(shipped.chain(texts).collect()), engine: OnceLock::new() }
+        Self { texts: shipped.chain(texts).collect(), markdown: Engine::new(), html: Engine::new() }
     }
 
     /// Name and text of each.
@@ -104,12 +110,10 @@ impl Templates {
         self.texts.iter().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
-    /// The engine that knows them, made by `make` of the texts the first time.
-    pub(super) fn engine(
-        &self,
-        make: impl FnOnce(Arc<BTreeMap<String, String>>) -> Environment<'static>,
-    ) -> &Environment<'static> {
-        self.engine.get_or_init(|| make(Arc::clone(&self.texts)))
+    /// The engine that makes the page.
+    pub(super) fn engine(&self, page: &str) -> Result<&Environment<'static>, RenderError> {
+        let engine = if page.ends_with(".md.j2") { &self.markdown } else { &self.html };
+        engine.get_or_init(|| render::environment(self, page)).as_ref().map_err(Clone::clone)
     }
 }
 

@@ -86,7 +86,8 @@ pub fn plain(value: f64) -> String {
 /// The size with so many decimals: as the standard library writes it, several times as fast where it is no close call.
 fn decimal(size: f64, decimals: usize) -> String {
     let scaled = (0..decimals).fold(size, |scaled, _| scaled * 10.0);
-    // Near a half every digit of the number counts; not a number is near anything.
+    // Near a half every digit of the number counts: up to here the multiple is off by far less than that. What is infinite or
+    // no number is never clear.
     let clear = (scaled.fract() - 0.5).abs() > 1e-6 && scaled < 1e9;
     if !clear {
         return format!("{size:.decimals$}");

@@ -512,7 +512,7 @@ fn a_wrong_template_says_where() {
     let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}";
     assert!(message(endless).contains("fuel"), "{}", message(endless));
     let long = format!("a\n{}", " ".repeat(60_001));
-    assert_eq!(message(&long), "template summary.md.j2: syntax error: line 2 is longer than 60000 bytes");
+    assert_eq!(message(&long), "template summary.md.j2, line 2: a line of a template has at most 60000 bytes");
     let other = message("{% import \"_page.html.j2\" as page %}");
     assert!(other.contains("template not found") && other.contains("_page.html.j2"), "{other}");
 }
