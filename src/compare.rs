@@ -2,7 +2,6 @@
 //!
 //! Facts only, no opinion: limits, evidence and statuses are in [`crate::verdict`], the mathematics in [`stats`].
 
-pub mod drift;
 pub mod like;
 pub mod pair;
 pub mod stats;
@@ -77,6 +76,15 @@ impl<'a> Comparison<'a> {
     /// The baseline runs that are used, oldest first.
     pub fn used_runs(&self) -> impl Iterator<Item = &'a BaselineRun> + '_ {
         self.used.iter().filter_map(|place| self.file.get(*place))
+    }
+
+    /// The endpoint shown as `label`, [`TOTAL`] included.
+    pub fn pair(&self, label: &str) -> Option<&EndpointPair<'a>> {
+        if label == TOTAL {
+            return self.endpoints.last().filter(|pair| pair.label == TOTAL);
+        }
+        let place = self.endpoints.partition_point(|pair| pair.label != TOTAL && *pair.label < *label);
+        self.endpoints.get(place).filter(|pair| pair.label == label)
     }
 
     /// Whether there is a baseline and not one endpoint of it is in the current runs: nothing can be said. The total of

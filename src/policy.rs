@@ -243,6 +243,7 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
+    /// `None` of a text that means itself alone: a config may have a rule for each of a thousand endpoints.
     matcher: Option<GlobMatcher>,
 }
 
@@ -250,10 +251,9 @@ impl Pattern {
     /// `Err` says what is wrong with the glob.
     pub fn new(text: &str) -> Result<Self, String> {
         let glob = GlobBuilder::new(text).literal_separator(false).backslash_escape(true).build();
-        match glob {
-            Ok(glob) => Ok(Self { text: text.to_owned(), matcher: Some(glob.compile_matcher()) }),
-            Err(error) => Err(error.kind().to_string()),
-        }
+        let glob = glob.map_err(|error| error.kind().to_string())?;
+        let matcher = text.contains(['*', '?', '[', '{', '\\']).then(|| glob.compile_matcher());
+        Ok(Self { text: text.to_owned(), matcher })
     }
 
     /// Matches exactly `text`, whatever characters it has.
@@ -264,6 +264,11 @@ impl Pattern {
     /// Whether the label is meant. A label equal to the pattern's own text always is: endpoint names hold `{id}` and `[0]`.
     pub fn matches(&self, label: &str) -> bool {
         label == self.text || self.matcher.as_ref().is_some_and(|matcher| matcher.is_match(label))
+    }
+
+    /// Whether it means one label, which is its own text.
+    pub fn is_plain(&self) -> bool {
+        self.matcher.is_none()
     }
 
     /// The pattern as written.

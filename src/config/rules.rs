@@ -139,7 +139,7 @@ fn replaces(late: &Rule, early: &Rule) -> bool {
         (None, None) => true,
         (None, Some(early)) => !early.matches(TOTAL),
         (Some(late), Some(early)) => {
-            late.as_str() == early.as_str() || (is_plain(early) && late.matches(early.as_str()))
+            late.as_str() == early.as_str() || (early.is_plain() && late.matches(early.as_str()))
         }
         (Some(_), None) => false,
     };
@@ -173,7 +173,7 @@ fn endpoint(text: Option<&wire::Text>, names: &Names, at: &At<'_>) -> Result<Opt
 fn named(text: &wire::Text, names: &Names, at: &At<'_>) -> Result<Pattern, ConfigError> {
     let pattern = at.read(text, value::pattern)?;
     // What a pattern with wildcards could match is not ours to say.
-    if !is_plain(&pattern) {
+    if !pattern.is_plain() {
         return Ok(pattern);
     }
     at.read(text, |written| {
@@ -221,9 +221,4 @@ pub fn unmatched(policy: &Policy, labels: &[String]) -> Vec<Notice> {
         .collect();
     notices.dedup();
     notices
-}
-
-/// Whether the pattern is a label as it stands.
-fn is_plain(pattern: &Pattern) -> bool {
-    !pattern.as_str().contains(['*', '?', '[', '{', '\\'])
 }

@@ -3,7 +3,7 @@
 //! Whoever may edit the issue can write anything there, so it is read as hostile text: every number saturates, every list is
 //! cut, every word is escaped where it is shown, and links are built, never taken.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use jiff::civil::Date;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::marker::digest;
 use crate::report::escape::{clean, cut};
-use crate::report::{CommitLink, IssueEvent, IssueRow, IssueState, IssueStep, IssueView, Row, SuiteReport};
+use crate::report::{CommitLink, IssueEvent, IssueRow, IssueState, IssueStep, IssueView, Row, RowText, SuiteReport};
 use crate::verdict::{Outcome, Status};
 
 const OPEN: &str = "<!-- loadgate:memory ";
@@ -354,7 +354,8 @@ impl Memory {
             }
             rows.push(remember(row, id, before, turn));
         }
-        self.others.retain(|id| left.contains(id) && !rows.iter().any(|row| row.id == *id));
+        let listed: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+        self.others.retain(|id| left.contains(id) && !listed.contains(id.as_str()));
         for row in &mut old {
             if row.failing && recovering && fine.contains(&row.id) {
                 row.failing = false;
@@ -371,12 +372,11 @@ impl Memory {
 
     /// The latest figures of rows that were measured, whatever became of them.
     fn refresh(&mut self, suite: &SuiteReport) {
-        for row in &suite.rows {
-            let id = id(row);
-            if row.current.is_some()
-                && let Some(known) = self.rows.iter_mut().find(|it| it.id == id)
-            {
-                (known.both, known.change) = (row.text.both.clone(), row.text.change.clone());
+        let measured = suite.rows.iter().filter(|row| row.current.is_some());
+        let texts: BTreeMap<String, &RowText> = measured.map(|row| (id(row), &row.text)).collect();
+        for known in &mut self.rows {
+            if let Some(text) = texts.get(&known.id) {
+                (known.both, known.change) = (text.both.clone(), text.change.clone());
             }
         }
     }

@@ -41,7 +41,7 @@ pub fn sensitivity(policy: &Policy, baseline: &Baseline) -> Vec<Sensitivity> {
     let deep = |runs: usize| policy.gate == Gate::Evidence || runs >= DEPTH;
     let rows = verdict.findings.into_iter().filter_map(|finding| {
         let (metric, usual) = finding.metric.zip(finding.baseline)?;
-        let pair = comparison.endpoints.iter().find(|pair| pair.label == finding.endpoint)?;
+        let pair = comparison.pair(&finding.endpoint)?;
         let values = pair.measured_before(&metric);
         if finding.rule.is_none() || finding.status == Status::NotMeasured {
             return None;

@@ -4,9 +4,8 @@ use jiff::civil::date;
 
 use super::sensitivity::sensitivity;
 use super::{Decided, Finding, Outcome, Status, Verdict, judge};
-use crate::baseline::{AcceptedMetrics, Baseline, Origin, Star};
+use crate::baseline::{Baseline, Origin};
 use crate::compare::compare;
-use crate::compare::drift::drift;
 use crate::policy::{Acceptance, FromZero, Gate, Limit, Pattern, Policy, Presence, Rule};
 use crate::run::metric::{Measurement, Metric, Source};
 use crate::run::{Endpoint, Load, Run};
@@ -282,6 +281,19 @@ fn nothing_judged_is_no_pass() {
 }
 
 #[test]
+fn a_pair_is_found_by_its_label() {
+    let named = ["#1", "GET /a", "z"].map(|name| endpoint(name, 10, 0, &[])).to_vec();
+    let runs = [Run { total: named.first().cloned(), ..run(named) }];
+    let none = baseline(&[]);
+    let comparison = compare(&none, &runs);
+    assert_eq!(comparison.endpoints.len(), 4);
+    for pair in &comparison.endpoints {
+        assert_eq!(comparison.pair(&pair.label).map(|found| &found.label), Some(&pair.label));
+    }
+    assert!(comparison.pair("GET /b").is_none());
+}
+
+#[test]
 fn the_baseline_alone_says_what_can_be_seen() {
     let policy = policy(vec![limit(Metric::LatencyP50, Limit::Relative(0.1))]);
     let runs = [simple(0, 100.0), simple(0, 104.0), simple(0, 98.0)];
@@ -290,18 +302,4 @@ fn the_baseline_alone_says_what_can_be_seen() {
     assert!(row.smallest_detectable.is_some_and(|size| (0.1..0.4).contains(&size)), "{row:?}");
     assert_eq!(sensitivity(&policy, &baseline(&runs[..2]))[0].smallest_detectable, None);
     assert!(sensitivity(&policy, &baseline(&[])).is_empty());
-}
-
-#[test]
-fn one_baseline_beside_another() {
-    let older = baseline(&[simple(1, 100.0), simple(1, 100.0)]);
-    let mut newer = baseline(&[simple(1, 100.0), simple(1, 100.0), simple(1, 200.0)]);
-    newer.runs[2].accepted = [("a".to_owned(), AcceptedMetrics::All(Star::Star))].into();
-    newer.runs.remove(0);
-    let drift = drift(&older, &newer, &[Metric::LatencyP50, Metric::ErrorRate]);
-    assert_eq!((drift.added, drift.removed, drift.accepted), (vec!["r2".to_owned()], vec!["r0".to_owned()], vec![]));
-    let values: Vec<_> = drift.rows.iter().map(|row| (row.before, row.after)).collect();
-    assert_eq!(values[0].1, Some(200.0));
-    assert!((values[0].0.unwrap() - 100.0).abs() < 1e-9);
-    assert_eq!(values[1], (Some(0.001), Some(0.001)));
 }
