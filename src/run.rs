@@ -87,7 +87,7 @@ impl Run {
         if label == TOTAL {
             return self.total.as_ref();
         }
-        let place = self.endpoints.binary_search_by(|endpoint| endpoint.letters().cmp(label.bytes()));
+        let place = self.endpoints.binary_search_by(|endpoint| endpoint.label_bytes().cmp(label.bytes()));
         self.endpoints.get(place.ok()?)
     }
 
@@ -231,7 +231,7 @@ impl Endpoint {
     }
 
     /// The bytes of [`Endpoint::label`].
-    fn letters(&self) -> impl Iterator<Item = u8> {
+    fn label_bytes(&self) -> impl Iterator<Item = u8> {
         let method = self.method.as_deref().filter(|method| !method.is_empty());
         method.into_iter().flat_map(|method| method.bytes().chain([b' '])).chain(self.name.bytes())
     }

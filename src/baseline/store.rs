@@ -116,15 +116,14 @@ pub fn parse(text: &str, name: &str) -> Result<Stored, StoreError> {
                 .unwrap_or_default(),
         }
     };
+    if !text.trim_start().starts_with('{') {
+        return Ok(Stored::Foreign);
+    }
     let wire: Result<WireBaseline, _> = serde_json::from_str(text);
     let schema = match &wire {
         Ok(wire) => wire.schema.clone(),
         // Of another kind, of another version, or broken.
-        Err(_) => match serde_json::from_str::<Mark>(text) {
-            Ok(mark) => mark.schema,
-            Err(error) if text.trim_start().starts_with('{') => return Err(malformed(&error)),
-            Err(_) => return Ok(Stored::Foreign),
-        },
+        Err(_) => serde_json::from_str::<Mark>(text).map_err(|error| malformed(&error))?.schema,
     };
     match schema.as_ref().and_then(Value::as_str) {
         Some(SCHEMA) => wire.map(|wire| Stored::Baseline(wire.into())).map_err(|error| malformed(&error)),
@@ -237,7 +236,7 @@ struct WireRun {
     #[schemars(with = "BTreeMap<String, WireEndpoint>")]
     endpoints: BTreeMap<String, BaselineEndpoint>,
     #[serde(default)]
-    #[schemars(with = "Option<WireEndpoint>")]
+    #[schemars(with = "Option<WireEndpoint>", extend("default" = null))]
     total: Option<BaselineEndpoint>,
 }
 
@@ -519,6 +518,15 @@ mod tests {
     }
 
     #[test]
+    fn more_failures_than_requests_are_none() {
+        let text = to_text(&baseline()).replace("\"failures\":1,", "\"failures\":301,");
+        let Stored::Baseline(read) = parse(&text, "b.json").unwrap() else { panic!("a baseline") };
+        let endpoint = read.runs[0].endpoint("POST /checkout \"x\"").unwrap();
+        assert_eq!((endpoint.requests, endpoint.failures), (Some(300), None));
+        assert!(!endpoint.metrics.contains_key(&Metric::ErrorRate));
+    }
+
+    #[test]
     fn adding_drops_the_oldest_beyond_keep() {
         let mut baseline = baseline();
         baseline.keep = 2;
@@ -531,7 +539,11 @@ mod tests {
         let error = parse("{\"schema\":\"loadgate.baseline/1\",\n\"runs\":[{\"id\":3}]}", "b.json").unwrap_err();
         assert!(error.to_string().starts_with("b.json:2:"), "{error}");
         assert!(matches!(parse("{\"schema\":\"loadgate.baseline/2\"}", "b.json"), Err(StoreError::Version { .. })));
-        assert!(matches!(parse("{\"a\":{}}", "b.json"), Ok(Stored::Foreign)));
+        let whole = to_text(&baseline()).replace("baseline/1", "baseline/2");
+        assert!(matches!(parse(&whole, "b.json"), Err(StoreError::Version { .. })));
+        for foreign in ["{\"a\":{}}", "{\"runs\":[]}", "[\"loadgate.baseline/1\",\"s\",10,[],{}]", "a,b", ""] {
+            assert!(matches!(parse(foreign, "b.json"), Ok(Stored::Foreign)), "{foreign}");
+        }
         assert!(parse("{\"schema\":", "b.json").is_err());
     }
 }

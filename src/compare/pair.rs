@@ -216,7 +216,7 @@ impl Sample<'_> {
             Metric::LatencyMean => stats::DESIGN_EFFECT / requests,
             Metric::Throughput => 1.0 / requests,
             _ => metric.quantile().map_or(0.0, |level| {
-                // In ascending order.
+                // In ascending order of level, as the metrics themselves.
                 let known = self.metrics.iter().filter_map(|(metric, value)| Some((metric.quantile()?, value.value())));
                 let mut known = known.filter(|(_, value)| *value > 0.0);
                 let below = known.clone().take_while(|(other, _)| *other < level).last();

@@ -7,7 +7,8 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A measurable quantity. The order of the variants is the order in every table we print.
+/// A measurable quantity. The order of the variants is the order in every table we print; percentiles are by level, on which
+/// [`crate::compare::pair`] relies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Metric {
     /// Failures over requests, 0..1.
@@ -306,6 +307,12 @@ mod tests {
         }
         assert!("latency_p96".parse::<Metric>().is_err());
         assert!("custom:".parse::<Metric>().is_err());
+    }
+
+    #[test]
+    fn percentiles_are_ordered_by_level() {
+        let levels: Vec<f64> = FIXED.iter().filter_map(Metric::quantile).collect();
+        assert!(FIXED.is_sorted() && levels.is_sorted() && levels.len() == PERCENTILES.len());
     }
 
     #[test]

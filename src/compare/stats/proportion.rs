@@ -118,7 +118,8 @@ pub fn failures_needed(before: Proportion, requests: f64, phi: f64, limit: f64, 
         now.rate() - before.rate() - limit > super::EPSILON
             && chance_not_risen(before.deflated(phi), now.deflated(phi)) <= level
     };
-    // Both conditions hold from some number on. The limit's own is known; the other's about. From there in growing steps to a number on the other side, then halving.
+    // Both conditions hold from some number on. That of the limit is known, that of the other about: from there downwards in
+    // growing steps until a number is not enough, or upwards until one is, and then between the two.
     let mut low = ((before.rate() + limit) * requests - 1.0).floor().max(-1.0);
     let mut high = None;
     let start = failures_about(before.deflated(phi), requests / phi, level) * phi;
@@ -134,12 +135,15 @@ pub fn failures_needed(before: Proportion, requests: f64, phi: f64, limit: f64, 
         }
         next = match high {
             None => (low + stride).min(requests),
-            Some(high) => f64::midpoint(low, high).floor().max(high - stride),
+            Some(high) => {
+                let middle = f64::midpoint(low, high).floor();
+                // Above 2^53 neighbouring numbers are more than one apart.
+                if middle <= low || middle >= high {
+                    return Some(high);
+                }
+                middle.max(high - stride)
+            }
         };
-        // Above 2^53 neighbouring numbers are more than one apart.
-        if let Some(high) = high.filter(|high| next <= low || next >= *high) {
-            return Some(high);
-        }
         stride *= 2.0;
     }
 }
@@ -273,7 +277,7 @@ impl LogOdds {
         }
     }
 
-    /// The density `f` at `u`, and what the trapezoidal rule up to there gives too much: `h^2/12 f' - h^4/720 f'''`.
+    /// The density `f` at `u`, which is nowhere near the ends of what a number can hold, and what the trapezoidal rule up to there gives too much: `h^2/12 f' - h^4/720 f'''`.
     #[expect(clippy::many_single_char_names, reason = "the letters of the formula")]
     fn corrected(&self, u: f64, step: f64) -> (f64, f64) {
         // Seen from the smaller parameter, as in the density itself; odd derivatives change their sign with the side.
@@ -324,6 +328,22 @@ mod tests {
                     let _ = failures_needed(before, n, 1.0, 0.005, 0.01);
                     let _ = (newcombe(before, now), overdispersion(&[before, now]));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_smallest_number_of_failures_is_that_of_counting_up() {
+        let odd = [0.0, 1.0, 3.0, 40.0].map(|x| Proportion { x, n: 200.0 });
+        for (before, requests) in odd.into_iter().flat_map(|before| [1.0, 7.0, 60.0, 200.0].map(|n| (before, n))) {
+            for (phi, limit) in [(1.0, 0.0), (1.0, 0.005), (5.0, 0.0), (5.0, 0.2)] {
+                let counted = (0..=requests as u64).map(|x| x as f64).find(|x| {
+                    let now = Proportion { x: *x, n: requests };
+                    let over = now.rate() - before.rate() - limit > super::super::EPSILON;
+                    over && chance_not_risen(before.deflated(phi), now.deflated(phi)) <= 0.01
+                });
+                let found = failures_needed(before, requests, phi, limit, 0.01);
+                assert_eq!(found, counted, "{before:?} of {requests}, phi {phi}, limit {limit}");
             }
         }
     }
