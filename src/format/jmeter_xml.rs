@@ -230,8 +230,10 @@ fn parse(source: &mut Source<'_>, recorder: &mut Recorder) -> Result<(), ParseEr
             }
             _ => {}
         }
-        // Directly in the root. After a text the library expects a `<` that it has seen, so nothing may be taken from under it.
-        if samples.quick && matches!(samples.open.as_slice(), [None]) && !matches!(event, Event::Text(_)) {
+        // Directly in the root or in a sample. After a text the library expects a `<` that it has seen, so nothing may be taken
+        // from under it.
+        let among_samples = matches!(samples.open.as_slice(), [None] | [.., Some(_)]);
+        if samples.quick && among_samples && !matches!(event, Event::Text(_)) {
             while let Some(length) = samples.take(reader.get_ref().rest()) {
                 reader.get_mut().consume(length);
                 tail.restart();
@@ -274,11 +276,12 @@ impl Samples<'_> {
     /// Takes the sample at the beginning of the text, if it is a plain one, and says how long it is.
     fn take(&mut self, text: &str) -> Option<usize> {
         let (sample, rest) = Sample::plain(text, &mut self.clock)?;
+        self.surround();
         self.end(Some(sample));
         Some(text.len() - rest.len())
     }
 
-    /// The sample that `element` is, if it is one; the sample around it is its parent from now on.
+    /// The sample that `element` is, if it is one.
     fn begin(&mut self, element: &BytesStart<'_>, line: impl FnOnce() -> u64) -> Option<Sample> {
         let name = element.name();
         if !is_sample(name.as_ref()) {
@@ -287,10 +290,15 @@ impl Samples<'_> {
             }
             return None;
         }
+        self.surround();
+        Some(Sample::of(element, self.quick, &mut self.clock))
+    }
+
+    /// A sample begins: the one around it is its parent from now on.
+    fn surround(&mut self) {
         if let Some(parent) = self.open.iter_mut().rev().flatten().next() {
             parent.parent = true;
         }
-        Some(Sample::of(element, self.quick, &mut self.clock))
     }
 
     /// It is complete.

@@ -14,8 +14,8 @@ use serde::Serialize;
 
 use super::escape;
 
-/// A picture with the figures behind it. Both are markup already: a page has hundreds of charts, and a template that walked
-/// through every cell would take most of the time of the whole report.
+/// A picture with the figures behind it. Both are markup already: a page has thousands of cells, and a template takes several
+/// times as long for each.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Chart {
     /// What it shows.

@@ -412,12 +412,18 @@ proptest! {
         samples in prop::collection::vec(xml_sample(), 0..40),
         start in select(&["", "", "\u{feff}", "<?xml version=\"1.0\"?>\r\n"][..]),
         odd in prop_oneof![3 => Just(""), 1 => select(&ODD_XML[..])],
+        around in prop_oneof![2 => Just(0), 1 => 1_usize..4],
         bad in prop::option::weighted(0.2, 0_usize..4_000),
         cut in 0_usize..80,
         size in 64_usize..3_000,
     ) {
         let (before, behind) = samples.split_at(samples.len() / 2);
         let (before, behind) = (before.concat(), behind.concat());
+        // Samples inside samples, with something else between them.
+        let behind = (0..around).fold(behind, |inside, depth| {
+            let message = if depth == 0 { "Number of samples in transaction : 2" } else { "OK" };
+            format!("<sample t=\"9\" ts=\"1767225600123\" s=\"true\" lb=\"around\" rm=\"{message}\">\n<a>b</a>\n{inside}{odd}</sample>\n{inside}")
+        });
         let text = format!("{start}<testResults version=\"1.2\">\n{before}{odd}{behind}\n</testResults>\n");
         for mut text in shapes(&text, cut) {
             // A byte that is no text.

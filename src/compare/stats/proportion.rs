@@ -277,7 +277,8 @@ impl LogOdds {
         }
     }
 
-    /// The density `f` at `u`, which is nowhere near the ends of what a number can hold, and what the trapezoidal rule up to there gives too much: `h^2/12 f' - h^4/720 f'''`.
+    /// The density `f` at `u`, and what the trapezoidal rule up to there gives too much: `h^2/12 f' - h^4/720 f'''`. For the
+    /// points of [`LogOdds::below`], none of which is so far out that its exponential is infinite.
     #[expect(clippy::many_single_char_names, reason = "the letters of the formula")]
     fn corrected(&self, u: f64, step: f64) -> (f64, f64) {
         // Seen from the smaller parameter, as in the density itself; odd derivatives change their sign with the side.
