@@ -15,6 +15,7 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut bytes, Lines::default()))?;
     let mut text = String::from_utf8(bytes)?;
+    // Hardly any report has one, and then nothing needs to be copied.
     if memchr::memmem::find(text.as_bytes(), b"##[").is_some() {
         text = text.replace("##[", "#\\u0023[");
     }

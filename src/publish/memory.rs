@@ -328,9 +328,7 @@ impl Memory {
             Kind::Unclear | Kind::Nothing => {}
         }
         let shift = if kind == Kind::Good { Shift::default() } else { self.update_rows(suite, turn) };
-        if kind == Kind::Good {
-            self.refresh(suite);
-        }
+        self.refresh(suite);
         (self.run, self.kind) = (turn.run, kind);
         self.trim();
         shift
@@ -366,7 +364,6 @@ impl Memory {
         // Failing ones first, else in this order.
         rows.sort_by_key(|row| !row.failing);
         self.rows = rows;
-        self.refresh(suite);
         shift
     }
 

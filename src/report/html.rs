@@ -154,6 +154,8 @@ pub(super) struct Pictures<'a> {
     course: Option<Chart>,
     /// Worst first.
     endpoints: Vec<HtmlEndpoint<'a>>,
+    /// How many endpoints could be drawn.
+    drawable: usize,
 }
 
 impl<'a> Pictures<'a> {
@@ -164,8 +166,12 @@ impl<'a> Pictures<'a> {
     }
 
     fn new(suite: &'a SuiteReport, cards: usize) -> Self {
-        let drawable = worst_first(suite).into_iter().filter_map(|summary| HtmlEndpoint::new(suite, summary));
-        Self { course: timeline(suite).and_then(course::course), endpoints: drawable.take(cards).collect() }
+        let drawn = worst_first(suite).into_iter().filter_map(|summary| HtmlEndpoint::new(suite, summary));
+        Self {
+            course: timeline(suite).and_then(course::course),
+            endpoints: drawn.take(cards).collect(),
+            drawable: suite.endpoints.iter().filter(|summary| is_drawable(suite, summary)).count(),
+        }
     }
 }
 
@@ -198,8 +204,7 @@ impl<'a> HtmlSuite<'a> {
         let left = left_rows + left_same + left_unjudged;
         let (errors, left_errors) = errors(suite.run.as_ref());
         let drawn = pictures.endpoints.get(..room.cards).unwrap_or(&pictures.endpoints);
-        let drawable = suite.endpoints.iter().filter(|summary| is_drawable(suite, summary)).count();
-        let undrawn = drawable.saturating_sub(drawn.len());
+        let undrawn = pictures.drawable.saturating_sub(drawn.len());
         Self {
             name: &suite.name,
             verdict: suite.verdict,

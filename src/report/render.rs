@@ -512,9 +512,8 @@ fn failed(name: &str, error: &minijinja::Error) -> RenderError {
     RenderError { template: inner.name().unwrap_or(name).to_owned(), line: inner.line(), message }
 }
 
-/// With the templates of the same kind as the page: a page can import no others, whose macros would escape for their own kind.
-pub(super) fn environment(templates: &Templates, page: &str) -> Result<Environment<'static>, RenderError> {
-    let other = if page.ends_with(".md.j2") { ".html.j2" } else { ".md.j2" };
+/// With all templates but those of the other kind, whose names end with `other`: their macros would escape for their own pages.
+pub(super) fn environment(templates: &Templates, other: &str) -> Result<Environment<'static>, RenderError> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));

@@ -112,8 +112,9 @@ impl Templates {
 
     /// The engine that makes the page.
     pub(super) fn engine(&self, page: &str) -> Result<&Environment<'static>, RenderError> {
-        let engine = if page.ends_with(".md.j2") { &self.markdown } else { &self.html };
-        engine.get_or_init(|| render::environment(self, page)).as_ref().map_err(Clone::clone)
+        let (engine, other) =
+            if page.ends_with(".md.j2") { (&self.markdown, ".html.j2") } else { (&self.html, ".md.j2") };
+        engine.get_or_init(|| render::environment(self, other)).as_ref().map_err(Clone::clone)
     }
 }
 

@@ -200,13 +200,20 @@ impl LogOdds {
     }
 
     fn ln_density(&self, u: f64) -> f64 {
-        // ln of p^a (1-p)^b, minus the same at the mode; seen from the smaller parameter, which the larger would swallow.
+        // Seen from the smaller parameter, which the larger would swallow.
+        if self.a > self.b {
+            return self.mirrored().ln_density(-u);
+        }
         let h = u - self.mode;
-        let (a, h) = if self.a > self.b { (self.b, -h) } else { (self.a, h) };
+        self.ln_density_at(h, h.exp_m1())
+    }
+
+    /// `h` from the mode, `growth = e^h - 1`: ln of p^a (1-p)^b, minus the same at the mode. For `a` at most `b`.
+    fn ln_density_at(&self, h: f64, growth: f64) -> f64 {
         let n = self.a + self.b;
-        let share = a / n;
-        let growth = if h < 500.0 { (share * h.exp_m1()).ln_1p() } else { share.ln() + h };
-        self.ln_height + a * h - n * growth
+        let share = self.a / n;
+        let grown = if h < 500.0 { (share * growth).ln_1p() } else { share.ln() + h };
+        self.ln_height + self.a * h - n * grown
     }
 
     /// Grid points around the mode, as far as the density is more than 1e-13 of its height.
@@ -290,7 +297,7 @@ impl LogOdds {
         let (p, q) = (self.a / n, self.b / n);
         let growth = h.exp_m1();
         let scale = 1.0 + p * growth;
-        let f = (self.ln_height + self.a * h - n * (p * growth).ln_1p()).exp();
+        let f = self.ln_density_at(h, growth).exp();
         // a - n p(u) and its derivatives, without the cancellation.
         let slope = -self.a * q * growth / scale;
         let curvature = -self.a * q * (1.0 + growth) / (scale * scale);
